@@ -1,0 +1,24 @@
+/* core/cli/checked.h: a generation made only to be looked at.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_CHECKED_H
+#define CORE_CHECKED_H
+
+struct args;
+struct generation;
+
+/** A throw-away generation and the folder of its snapshots. */
+struct checked {
+    struct generation *generation;
+    char dir[64];
+};
+
+/** Make it from -c or the default file; mistakes are printed.
+ * @return 0, or the exit code to leave with (and nothing to end) */
+int checked_load(struct checked *checked, const struct args *args);
+
+void checked_fini(struct checked *checked);
+
+/** Remove a folder of ours and the files in it; no deeper. */
+void checked_remove(const char *dir);
+
+#endif

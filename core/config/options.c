@@ -1,0 +1,204 @@
+/* core/config/options.c: the table of everything that can be set.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define K       INT64_C(1024)
+#define M       (1024 * K)
+#define SECOND  INT64_C(1000)
+#define MINUTE  (60 * SECOND)
+#define HOUR    (60 * MINUTE)
+#define DAY     (24 * HOUR)
+#define RELOAD  OPTION_ON_RELOAD
+#define RESTART OPTION_ON_RESTART
+
+/* In the order of the annotated sample, etc/pegboard.ini. */
+static const struct option table[] = {
+    {OPTION_SERVER, "listen", OPTION_CUSTOM, "127.0.0.1:4242", 0, 0, NULL,
+     RESTART,
+     "IPv4 address:port, one or more, comma separated; TLS ends in front"},
+    {OPTION_SERVER, "trusted_proxies", OPTION_CUSTOM, "127.0.0.1", 0, 0, NULL,
+     RELOAD, "IPv4 addresses whose X-Forwarded-For counts; may be empty"},
+    {OPTION_SERVER, "threads", OPTION_INT, "128", 1, 4096, NULL, RESTART,
+     "at least the expected keep-alive connections"},
+    {OPTION_SERVER, "max_body", OPTION_SIZE, "1M", K, 16 * M, NULL, RELOAD,
+     "largest event taken; larger: 413"},
+    {OPTION_SERVER, "request_timeout", OPTION_DURATION, "10s", 100, 5 * MINUTE,
+     NULL, RESTART, "a request must be complete within"},
+    {OPTION_SERVER, "drain", OPTION_DURATION, "25s", 0, HOUR, NULL, RELOAD,
+     "running attempts get this long to end on stop and reload"},
+    {OPTION_SERVER, "state_dir", OPTION_PATH, "/var/lib/pegboard", 0, 0, NULL,
+     RESTART, "folder of the inbox and of the copies of plugins"},
+
+    {OPTION_INBOX, "store", OPTION_CUSTOM, "sqlite:inbox.db", 0, 0, NULL,
+     RESTART, "sqlite:PATH, relative to state_dir"},
+
+    {OPTION_LOG, "level", OPTION_CHOICE, "info", 0, 0, "error warn info debug",
+     RELOAD, "the least grave lines shown"},
+    {OPTION_LOG, "format", OPTION_CHOICE, "auto", 0, 0, "auto text logfmt json",
+     RELOAD, "auto: text on a terminal, else logfmt"},
+
+    {OPTION_PLUGINS, "dir", OPTION_PATH, "plugins", 0, 0, NULL, RELOAD,
+     "folder of plugins, relative to the ini file"},
+    {OPTION_PLUGINS, "autoload", OPTION_BOOL, "yes", 0, 0, NULL, RELOAD,
+     "a .so there without a section runs with defaults"},
+
+    {OPTION_ENDPOINT, "path", OPTION_CUSTOM, "/webhook", 0, 0, NULL, RELOAD,
+     "of the URL that Stripe posts to; each endpoint has its own"},
+    {OPTION_ENDPOINT, "secrets", OPTION_CUSTOM, NULL, 0, 0, NULL, RELOAD,
+     "signing secrets: file:PATH or env:NAME, one or more, comma separated"},
+    {OPTION_ENDPOINT, "tolerance", OPTION_DURATION, "300s", SECOND, DAY, NULL,
+     RELOAD, "how far a signature's time may be off, either way"},
+    {OPTION_ENDPOINT, "livemode", OPTION_CHOICE, "any", 0, 0, "any live test",
+     RELOAD, "which events are taken here"},
+
+    {OPTION_PLUGIN, "path", OPTION_CUSTOM, "NAME.so", 0, 0, NULL, RELOAD,
+     "looked for in [plugins] dir, then from the ini file's folder"},
+    {OPTION_PLUGIN, "enabled", OPTION_BOOL, "yes", 0, 0, NULL, RELOAD,
+     "no: not loaded, and gets no new events"},
+    {OPTION_PLUGIN, "events", OPTION_CUSTOM, "", 0, 0, NULL, RELOAD,
+     "type, prefix.* or *, comma separated; default: what the plugin declares; "
+     "may only narrow it"},
+    {OPTION_PLUGIN, "endpoints", OPTION_CUSTOM, "", 0, 0, NULL, RELOAD,
+     "names of endpoints, comma separated; default: all"},
+    {OPTION_PLUGIN, "livemode", OPTION_CHOICE, "any", 0, 0, "any live test",
+     RELOAD, "which events the plugin gets"},
+    {OPTION_PLUGIN, "concurrency", OPTION_INT, "1", 1, 64, NULL, RELOAD,
+     "events handled at the same time, each in a process of its own"},
+    {OPTION_PLUGIN, "timeout", OPTION_DURATION, "30s", 100, HOUR, NULL, RELOAD,
+     "an attempt that takes longer is killed and counts as failed"},
+    {OPTION_PLUGIN, "retry", OPTION_CUSTOM, "5s..4h", 10, 30 * DAY, NULL,
+     RELOAD,
+     "first and largest delay, times 3 each, jitter of a quarter either way"},
+    {OPTION_PLUGIN, "max_attempts", OPTION_INT, "25", 1, 1000, NULL, RELOAD,
+     "after this many a delivery is dead"},
+    {OPTION_PLUGIN, "max_age", OPTION_DURATION, "72h", SECOND, 365 * DAY, NULL,
+     RELOAD, "the first of the two limits makes it dead"},
+    {OPTION_PLUGIN, "env.NAME", OPTION_CUSTOM, "", 0, 0, NULL, RELOAD,
+     "sets variable NAME in the plugin's otherwise empty environment"},
+};
+
+#define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
+
+const struct option *
+options_all(size_t *count)
+{
+    *count = TABLE_COUNT;
+    return table;
+}
+
+const struct option *
+options_find(enum option_section section, const char *key)
+{
+    if (section == OPTION_PLUGIN && strncmp(key, "env.", 4) == 0) {
+        key = "env.NAME";
+    }
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        if (table[i].section == section && strcmp(table[i].key, key) == 0) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+const char *
+option_section_name(enum option_section section)
+{
+    switch (section) {
+    case OPTION_SERVER:
+        return "server";
+    case OPTION_INBOX:
+        return "inbox";
+    case OPTION_LOG:
+        return "log";
+    case OPTION_PLUGINS:
+        return "plugins";
+    case OPTION_ENDPOINT:
+        return "endpoint NAME";
+    case OPTION_PLUGIN:
+        return "plugin NAME";
+    }
+    return "?";
+}
+
+/* With the largest unit that says it exactly. */
+static void
+format_amount(char *room, size_t size, enum option_type type, int64_t value)
+{
+    static const struct {
+        enum option_type type;
+        int64_t factor;
+        const char *name;
+    } units[] = {
+        {OPTION_DURATION, DAY, "d"},    {OPTION_DURATION, HOUR, "h"},
+        {OPTION_DURATION, MINUTE, "m"}, {OPTION_DURATION, SECOND, "s"},
+        {OPTION_DURATION, 1, "ms"},     {OPTION_SIZE, M, "M"},
+        {OPTION_SIZE, K, "K"},
+    };
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        int64_t factor = units[i].factor;
+        if (units[i].type == type && value >= factor && value % factor == 0) {
+            snprintf(room, size, "%" PRId64 "%s", value / factor,
+                     units[i].name);
+            return;
+        }
+    }
+    snprintf(room, size, "%" PRId64 "%s", value,
+             type == OPTION_DURATION ? "s" : "");
+}
+
+const char *
+option_bounds(const struct option *option, char *room, size_t size)
+{
+    char low[32];
+    char high[32];
+    enum option_type type = option->type;
+    if (type == OPTION_CUSTOM) { /* only durations have bounds among those */
+        type = OPTION_DURATION;
+    }
+    format_amount(low, sizeof(low), type, option->min);
+    format_amount(high, sizeof(high), type, option->max);
+    snprintf(room, size, "%s to %s", low, high);
+    return room;
+}
+
+static void
+print_forms(const struct option *option, FILE *to)
+{
+    char bounds[OPTION_BOUNDS_MAX];
+    if (option->max > 0) {
+        fprintf(to, "%s; ", option_bounds(option, bounds, sizeof(bounds)));
+    } else if (option->choices != NULL) {
+        fprintf(to, "one of: %s; ", option->choices);
+    } else if (option->type == OPTION_BOOL) {
+        fputs("yes or no; ", to);
+    }
+    if (option->fallback == NULL) {
+        fputs("required; ", to);
+    }
+    fprintf(to, "taken up on %s\n",
+            option->when == OPTION_ON_RESTART ? "restart" : "reload");
+}
+
+/* The output is an ini file itself: what has no default is a comment in it. */
+void
+options_print(FILE *to)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        const struct option *option = &table[i];
+        if (i == 0 || option->section != table[i - 1].section) {
+            fprintf(to, "%s[%s]\n", i == 0 ? "" : "\n",
+                    option_section_name(option->section));
+        }
+        const char *fallback = option->fallback != NULL ? option->fallback : "";
+        fprintf(to, "; %s\n; ", option->help);
+        print_forms(option, to);
+        fprintf(to, "%s%s =%s%s\n", fallback[0] == '\0' ? ";" : "", option->key,
+                fallback[0] == '\0' ? "" : " ", fallback);
+    }
+    fputs("\n[plugin NAME options]\n; what the plugin declares; see pegboard "
+          "plugins inspect\n",
+          to);
+}

@@ -1,0 +1,69 @@
+/* core/config/options.h: the table of everything that can be set.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_OPTIONS_H
+#define CORE_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum option_section {
+    OPTION_SERVER = 0,
+    OPTION_INBOX = 1,
+    OPTION_LOG = 2,
+    OPTION_PLUGINS = 3,
+    OPTION_ENDPOINT = 4, /* [endpoint NAME] */
+    OPTION_PLUGIN = 5,   /* [plugin NAME] */
+};
+
+enum option_type {
+    OPTION_INT = 0,
+    OPTION_BOOL = 1,     /* yes no true false on off 1 0 */
+    OPTION_DURATION = 2, /* 250ms 30s 5m 4h 35d: stored in ms (or s) */
+    OPTION_SIZE = 3,     /* 4096 64K 1M 1G: bytes */
+    OPTION_TEXT = 4,
+    OPTION_PATH = 5,   /* made relative to the file's folder */
+    OPTION_CHOICE = 6, /* one of `choices` */
+    OPTION_CUSTOM = 7, /* lists and forms with a parser of their own */
+};
+
+/** When a changed value takes effect. */
+enum option_when { OPTION_ON_RELOAD = 0, OPTION_ON_RESTART = 1 };
+
+struct option {
+    enum option_section section;
+    const char *key;
+    enum option_type type;
+    const char *fallback; /* the default, as in the file; NULL: required */
+    int64_t min, max;     /* of INT, DURATION (ms) and SIZE */
+    const char *choices;  /* "any live test" for CHOICE */
+    enum option_when when;
+    const char *help; /* one line */
+};
+
+/** The table. */
+const struct option *options_all(size_t *count);
+
+/** The option of that section and key, or NULL. */
+const struct option *options_find(enum option_section section, const char *key);
+
+/** How a section is headed: "server", "endpoint NAME". */
+const char *option_section_name(enum option_section section);
+
+#define OPTION_BOUNDS_MAX 64
+
+/** The bounds as people write them: "1 to 64", "100ms to 1h". Returns `room`,
+ * OPTION_BOUNDS_MAX bytes. Only for options that have bounds (max > 0). */
+const char *option_bounds(const struct option *option, char *room, size_t size);
+
+/** Print the table for people, as `pegboard help config` does. */
+void options_print(FILE *to);
+
+/* Values of plugin options have the same forms, so these are shared.
+ * @return RC_OK or RC_INVALID */
+int option_parse_bool(const char *text, int64_t *out);
+int option_parse_int(const char *text, int64_t *out);
+int option_parse_duration(const char *text, int64_t *ms);
+int option_parse_size(const char *text, int64_t *bytes);
+
+#endif

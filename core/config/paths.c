@@ -1,0 +1,82 @@
+/* core/config/paths.c: joining paths, and where a configuration is looked for.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "paths.h"
+
+#include "config.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *
+path_join(const char *dir, const char *path)
+{
+    if (path[0] == '/') {
+        return strdup(path);
+    }
+    size_t len = strlen(dir);
+    const char *slash = len > 0 && dir[len - 1] == '/' ? "" : "/";
+    char *joined;
+    return asprintf(&joined, "%s%s%s", dir, slash, path) < 0 ? NULL : joined;
+}
+
+char *
+path_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return strdup(".");
+    }
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+const char *
+config_dev_dir(void)
+{
+    static char dir[PATH_MAX];
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    int len = -1;
+    /* The XDG specification: a relative one is to be ignored. */
+    if (runtime != NULL && runtime[0] == '/') {
+        len = snprintf(dir, sizeof(dir), "%s/pegboard-dev", runtime);
+    }
+    if (len < 0 || (size_t)len >= sizeof(dir)) {
+        snprintf(dir, sizeof(dir), "/tmp/pegboard-dev-%u", (unsigned)geteuid());
+    }
+    return dir;
+}
+
+/* In /tmp anybody can make a folder of that name: only a real one that is ours
+ * alone counts, or else others could choose which plugins we load. */
+static int
+dev_dir_is_ours(const char *dir)
+{
+    struct stat st;
+    return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
+           st.st_uid == geteuid() && (st.st_mode & 0777) == 0700;
+}
+
+const char *
+config_default_path(void)
+{
+    static char dev_file[PATH_MAX + sizeof("/dev.ini")];
+
+    /* Also if it is not there: to take another file instead would surprise. */
+    const char *chosen = getenv("PEGBOARD_CONFIG");
+    if (chosen != NULL && chosen[0] != '\0') {
+        return chosen;
+    }
+    if (access("pegboard.ini", F_OK) == 0) {
+        return "pegboard.ini";
+    }
+    const char *dev_dir = config_dev_dir();
+    snprintf(dev_file, sizeof(dev_file), "%s/dev.ini", dev_dir);
+    if (dev_dir_is_ours(dev_dir) && access(dev_file, F_OK) == 0) {
+        return dev_file;
+    }
+    const char *installed = "/etc/pegboard/pegboard.ini";
+    return access(installed, F_OK) == 0 ? installed : NULL;
+}

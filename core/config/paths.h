@@ -1,0 +1,14 @@
+/* core/config/paths.h: paths that are relative to the file they stand in.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_PATHS_H
+#define CORE_PATHS_H
+
+/** `path` seen from `dir`; an absolute one stays as it is.
+ * @return the caller's, to free; NULL when out of memory */
+char *path_join(const char *dir, const char *path);
+
+/** The folder that the file at `path` stands in; "." for a bare name.
+ * @return the caller's, to free; NULL when out of memory */
+char *path_folder(const char *path);
+
+#endif

@@ -1,0 +1,165 @@
+/* core/config/plugin.c: a plugin's own keys, and the file it is loaded from.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "build.h"
+
+#include "config.h"
+#include "paths.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int
+name_valid(const char *name)
+{
+    size_t len = strlen(name);
+    return len >= 1 && len <= CONFIG_NAME_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == len;
+}
+
+struct config_plugin *
+plugin_add(struct build *build, const char *name, int line)
+{
+    struct config *config = build->config;
+    if (config->plugin_count == CONFIG_PLUGINS_MAX) {
+        report_error(build->report, config->file, line,
+                     "plugin %s is one too many: at most %d", name,
+                     CONFIG_PLUGINS_MAX);
+        return NULL;
+    }
+    struct config_plugin *plugin = &config->plugins[config->plugin_count++];
+    snprintf(plugin->name, sizeof(plugin->name), "%s", name);
+    plugin->line = line;
+    return plugin;
+}
+
+/* As it is written; plugin_locate() looks for it when all keys are read. */
+void
+read_plugin_path(const struct value *value)
+{
+    struct config_plugin *plugin = value->target;
+    if (value->is_default) {
+        char file[CONFIG_NAME_MAX + sizeof(".so")];
+        snprintf(file, sizeof(file), "%s.so", plugin->name);
+        plugin->path = build_check(value->build, strdup(file));
+    } else if (value->text[0] == '\0' || value->text[0] == '~') {
+        value_error(value, "\"%.128s\" is no path; write one as %s.so",
+                    value->text, plugin->name);
+    } else {
+        plugin->path = build_check(value->build, strdup(value->text));
+    }
+}
+
+void
+read_env(const struct value *value)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    struct config_plugin *plugin = value->target;
+    const char *name = value->key + strlen("env.");
+    if (name[0] == '\0' || (name[0] >= '0' && name[0] <= '9') ||
+        name[strspn(name, letters)] != '\0') {
+        value_error(value, "is not the name of a variable; write env.NAME, of "
+                           "letters, digits and _");
+        return;
+    }
+    pairs_push(value->build, &plugin->env, &plugin->env_count, name,
+               value->text, value->line);
+}
+
+/* ---- The file ------------------------------------------------------------ */
+
+/* Whoever can write the file decides what the daemon runs. */
+static void
+check_file(struct build *build, const char *path, int line)
+{
+    struct config_report *report = build->report;
+    const char *file = build->config->file;
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        char why[128];
+        report_error(report, file, line, "plugin file %s cannot be read: %s",
+                     path, strerror_r(errno, why, sizeof(why)));
+        return;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        report_error(report, file, line,
+                     "plugin file %s is not a regular file; name a .so", path);
+        return;
+    }
+    if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        report_error(report, file, line,
+                     "plugin file %s belongs to user %u; give it to root or "
+                     "to user %u with chown",
+                     path, (unsigned)st.st_uid, (unsigned)geteuid());
+    }
+    if ((st.st_mode & S_IWOTH) != 0) {
+        report_error(report, file, line,
+                     "plugin file %s can be written by every user; run chmod "
+                     "o-w on it",
+                     path);
+    } else if ((st.st_mode & S_IWGRP) != 0 && st.st_gid != 0 &&
+               st.st_gid != getegid()) {
+        report_error(report, file, line,
+                     "plugin file %s can be written by group %u; run chmod g-w "
+                     "on it",
+                     path, (unsigned)st.st_gid);
+    }
+}
+
+static int
+is_missing(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* The place in the plugins folder, else that seen from the ini file. */
+static char *
+choose_place(struct build *build, const struct config_plugin *plugin,
+             const char *written, int line)
+{
+    struct config *config = build->config;
+    const char *folder =
+        config->plugins_dir != NULL ? config->plugins_dir : config->dir;
+    char *first = build_check(build, path_join(folder, written));
+    char *second = build_check(build, path_join(config->dir, written));
+    if (first == NULL || second == NULL || !is_missing(first)) {
+        free(second);
+        return first;
+    }
+    if (!is_missing(second)) {
+        free(first);
+        return second;
+    }
+    if (plugin->enabled && strcmp(first, second) == 0) {
+        report_error(build->report, config->file, line,
+                     "the file of plugin %s is missing: there is no %s",
+                     plugin->name, first);
+    } else if (plugin->enabled) {
+        report_error(build->report, config->file, line,
+                     "the file of plugin %s is missing: there is neither %s "
+                     "nor %s",
+                     plugin->name, first, second);
+    }
+    free(second);
+    return first;
+}
+
+/* A disabled plugin's file may be missing or bad: that can be why it is. */
+void
+plugin_locate(struct build *build, struct config_plugin *plugin, int line)
+{
+    char *written = plugin->path;
+    if (written == NULL) {
+        return; /* that is reported already */
+    }
+    plugin->path = choose_place(build, plugin, written, line);
+    free(written);
+    if (plugin->path != NULL && plugin->enabled && !is_missing(plugin->path)) {
+        check_file(build, plugin->path, line);
+    }
+}

@@ -1,0 +1,377 @@
+/* core/daemon.c: the daemon's life: steps up in order, and down in reverse.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon.h"
+
+#include "cli/command.h"
+#include "clock.h"
+#include "config/config.h"
+#include "config/report.h"
+#include "delivery/dispatcher.h"
+#include "delivery/tail.h"
+#include "error.h"
+#include "http/server.h"
+#include "inbox/inbox.h"
+#include "log.h"
+#include "plugin/generation.h"
+#include "plugin/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A loop that has not turned for this long is stuck. */
+#define LIVE_MS 10000
+
+/* A store that hangs in a flush for this long cannot take a post in time. */
+#define READY_MS 5000
+
+/* Descriptors besides those of connections: three a runner, and ours. */
+#define OWN_DESCRIPTORS 1024
+
+/* How often on_turn() is called, and the drain is looked at. */
+#define TURN_MS 20
+
+struct daemon {
+    const struct daemon_settings *settings;
+    struct generation *generation;
+    struct inbox *inbox;
+    struct supervisor *supervisor;
+    struct dispatcher *dispatcher;
+    struct server *server;
+    int signals; /* signalfd */
+};
+
+/* ---- Glue between the parts -------------------------------------------------- */
+
+static void
+on_runner_ready(void *arg, const struct plugin *plugin, struct runner *runner)
+{
+    struct daemon *d = arg;
+    dispatcher_adopt(d->dispatcher, plugin, runner);
+}
+
+static void
+on_runner_return(void *arg, const struct plugin *plugin,
+                 struct runner *runner, enum dispatcher_return why,
+                 unsigned long handled)
+{
+    struct daemon *d = arg;
+    supervisor_return(d->supervisor, plugin, runner, why == RETURN_ENDED,
+                      handled);
+}
+
+static int
+is_live(void *arg)
+{
+    struct daemon *d = arg;
+    return dispatcher_stalled_ms(d->dispatcher) < LIVE_MS &&
+           inbox_stalled_ms(d->inbox) < LIVE_MS;
+}
+
+static int
+is_ready(void *arg)
+{
+    struct daemon *d = arg;
+    return inbox_ready(d->inbox) && inbox_stalled_ms(d->inbox) < READY_MS;
+}
+
+/* ---- Steps up -------------------------------------------------------------------- */
+
+/* One thread takes signals, by reading; no handler ever runs. */
+static int
+take_signals(struct daemon *d, struct error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* inherited by every thread */
+    signal(SIGPIPE, SIG_IGN);
+    d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return d->signals >= 0 ? RC_OK
+                           : error_errno(err, RC_IO, errno, "no signalfd");
+}
+
+/* Bodies and secrets are in our memory: no core dumps, no ptrace by others.
+ * (The sanitizers' leak check needs to trace itself.) */
+static void
+harden(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+    umask(0077);
+}
+
+/* Out of descriptors CivetWeb's master thread spins: have plenty. */
+static int
+raise_descriptor_limit(const struct config *config, struct error *err)
+{
+    rlim_t need = (rlim_t)config->threads * 2 + OWN_DESCRIPTORS;
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < need && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur < need) {
+        return error_set(err, RC_INVALID,
+                         "threads = %lld needs %lld open files, allowed are "
+                         "%lld: raise LimitNOFILE (ulimit -n) or lower threads",
+                         (long long)config->threads, (long long)need,
+                         (long long)limit.rlim_cur);
+    }
+    return RC_OK;
+}
+
+static int
+make_state_dir(const struct config *config, struct error *err)
+{
+    if (mkdir(config->state_dir, 0700) != 0 && errno != EEXIST) {
+        return error_errno(err, RC_IO, errno, "cannot make state_dir %s",
+                           config->state_dir);
+    }
+    return RC_OK;
+}
+
+static char *
+join(const char *dir, const char *name)
+{
+    char *path = NULL;
+    if (name[0] == '/') {
+        return strdup(name);
+    }
+    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+/* From the file to a checked generation; all mistakes are printed. */
+static int
+load_generation(struct daemon *d, struct error *err)
+{
+    const struct daemon_settings *settings = d->settings;
+    struct config_report report = {0};
+    struct config *config = NULL;
+    char *plugins = NULL;
+    int rc = config_load(&config, settings->config_path, &report);
+    if (rc == RC_OK) {
+        log_setup(settings->verbose ? LOG_DEBUG
+                                    : (enum log_level)config->log_level,
+                  (enum log_format)config->log_format);
+        rc = make_state_dir(config, err);
+    }
+    if (rc == RC_OK) {
+        rc = raise_descriptor_limit(config, err);
+    }
+    if (rc == RC_OK) {
+        plugins = join(config->state_dir, "plugins");
+        rc = plugins == NULL ? RC_NOMEM
+                             : generation_make(&d->generation, config, plugins,
+                                               &report);
+        free(plugins);
+    }
+    if (report.errors > 0 || !settings->quiet) {
+        report_print(&report, stderr);
+    }
+    if (rc != RC_OK && report.errors > 0) {
+        error_set(err, RC_INVALID, "%zu error%s in %s", report.errors,
+                  report.errors == 1 ? "" : "s", settings->config_path);
+        rc = RC_INVALID;
+    }
+    report_fini(&report);
+    if (rc != RC_OK) {
+        config_close(config);
+    }
+    return rc;
+}
+
+static int
+open_inbox(struct daemon *d, struct error *err)
+{
+    const struct config *config = d->generation->config;
+    char *path = join(config->state_dir, config->inbox_path);
+    int rc = path == NULL ? error_set(err, RC_NOMEM, "out of memory")
+                          : inbox_open(&d->inbox, path, err);
+    free(path);
+    if (rc == RC_OK) {
+        rc = generation_register(d->generation, d->inbox, err);
+    }
+    return rc;
+}
+
+static int
+start(struct daemon *d, struct error *err)
+{
+    int rc = load_generation(d, err);
+    if (rc == RC_OK) {
+        rc = open_inbox(d, err);
+    }
+    if (rc == RC_OK) {
+        rc = supervisor_open(&d->supervisor, d->generation, on_runner_ready, d,
+                             err);
+    }
+    if (rc == RC_OK) {
+        rc = dispatcher_start(&d->dispatcher, d->generation, d->inbox,
+                              on_runner_return, d, err);
+    }
+    if (rc == RC_OK) {
+        struct server_settings settings = {
+            .generation = d->generation,
+            .inbox = d->inbox,
+            .is_live = is_live,
+            .is_ready = is_ready,
+            .health_arg = d,
+        };
+        rc = server_start(&d->server, &settings, err);
+    }
+    return rc;
+}
+
+/* ---- Serving ------------------------------------------------------------------- */
+
+/* Which stop signal came, or 0. */
+static int
+next_signal(struct daemon *d)
+{
+    struct signalfd_siginfo info;
+    while (read(d->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo != SIGHUP) {
+            return (int)info.ssi_signo;
+        }
+        log_write(LOG_WARN, "daemon", "SIGHUP ignored",
+                  "detail=\"this version reads its configuration at start\"");
+    }
+    return 0;
+}
+
+/* Sleep until something happens, at most `most_ms`, and do it. */
+static void
+turn(struct daemon *d, int most_ms)
+{
+    struct pollfd fds[2] = {
+        {.fd = d->signals, .events = POLLIN},
+        {.fd = supervisor_fd(d->supervisor), .events = POLLIN}};
+    int wait_ms = clock_poll_ms(supervisor_deadline_ms(d->supervisor));
+    if (most_ms >= 0 && (wait_ms < 0 || wait_ms > most_ms)) {
+        wait_ms = most_ms;
+    }
+    poll(fds, 2, wait_ms);
+    supervisor_turn(d->supervisor);
+}
+
+static int
+serve(struct daemon *d)
+{
+    const struct daemon_settings *settings = d->settings;
+    int most_ms = settings->on_turn != NULL ? TURN_MS : -1;
+    for (;;) {
+        turn(d, most_ms);
+        int signal_number = next_signal(d);
+        if (signal_number != 0) {
+            log_write(LOG_INFO, "daemon", "stopping", "signal=SIG%s",
+                      sigabbrev_np(signal_number));
+            return EXIT_OK;
+        }
+        if (settings->on_turn != NULL) {
+            struct inbox_stats stats;
+            inbox_stats(d->inbox, &stats);
+            int code = settings->on_turn(settings->arg,
+                                         stats.deliveries - stats.closed,
+                                         stats.buried);
+            if (code >= 0) {
+                return code;
+            }
+        }
+    }
+}
+
+/* ---- Steps down ------------------------------------------------------------------ */
+
+/* Answers in work get out, attempts in work may end; a second signal cuts that
+ * short. What is cut runs again at the next start. */
+static void
+drain(struct daemon *d)
+{
+    int64_t drain_ms = d->generation->config->drain_ms;
+    int64_t deadline_ms = clock_mono_ms() + drain_ms;
+    if (d->server != NULL) {
+        server_drain(d->server, drain_ms);
+    }
+    if (d->dispatcher == NULL) {
+        return;
+    }
+    dispatcher_drain(d->dispatcher, deadline_ms);
+    supervisor_stop(d->supervisor);
+    int hurried = 0;
+    while (!dispatcher_drained(d->dispatcher) ||
+           !supervisor_is_empty(d->supervisor)) {
+        turn(d, TURN_MS);
+        if (next_signal(d) != 0 && !hurried) {
+            hurried = 1;
+            log_write(LOG_WARN, "daemon", "second signal", "action=stop_now");
+            dispatcher_drain(d->dispatcher, clock_mono_ms());
+        }
+        if (hurried && dispatcher_drained(d->dispatcher)) {
+            return; /* supervisor_close() kills the rest */
+        }
+    }
+}
+
+static void
+stop(struct daemon *d)
+{
+    if (d->generation != NULL) {
+        drain(d);
+    }
+    server_stop(d->server);
+    dispatcher_stop(d->dispatcher);
+    supervisor_close(d->supervisor);
+    inbox_close(d->inbox);
+    generation_close(d->generation);
+    if (d->signals >= 0) {
+        close(d->signals);
+    }
+}
+
+int
+daemon_run(const struct daemon_settings *settings)
+{
+    struct daemon d = {.settings = settings, .signals = -1};
+    struct error err = {0};
+    log_setup(LOG_INFO, LOG_AUTO);
+    harden();
+    if (settings->tail) {
+        tail_start(settings->color);
+    }
+
+    int rc = take_signals(&d, &err);
+    if (rc == RC_OK) {
+        rc = start(&d, &err);
+    }
+    if (rc != RC_OK) {
+        stop(&d);
+        return command_error(rc == RC_INVALID ? EXIT_CONFIG : EXIT_FAILED,
+                             "%s", err.text);
+    }
+    log_write(LOG_INFO, "daemon", "serving", "url=%s plugins=%zu version=%s",
+              server_url(d.server), d.generation->plugin_count,
+              PEGBOARD_VERSION);
+    int code = -1;
+    if (settings->on_ready != NULL) {
+        code = settings->on_ready(settings->arg, server_url(d.server));
+    }
+    if (code <= 0) {
+        code = serve(&d);
+    }
+    stop(&d);
+    log_write(LOG_INFO, "daemon", "stopped", NULL);
+    return code;
+}

@@ -1,0 +1,30 @@
+/* core/daemon.h: the daemon's life, from its configuration to its last answer.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_DAEMON_H
+#define CORE_DAEMON_H
+
+struct error;
+
+/** What `serve` and `dev` do differently. */
+struct daemon_settings {
+    const char *config_path;
+    int quiet;   /* do not print warnings of the configuration */
+    int verbose; /* log level debug */
+    int tail;    /* write tail lines to standard output */
+    int color;   /* ... in colour */
+
+    /** Called on the main thread when the daemon serves, with the first
+     * listener's address ("http://127.0.0.1:4242"); not 0: stop with this exit
+     * code. May be NULL. */
+    int (*on_ready)(void *arg, const char *url);
+    /** Called on the main thread now and then; returns -1 to go on, or the exit
+     * code to stop with. `open` is the number of deliveries that are still
+     * owed, `dead` those given up, since the start. May be NULL. */
+    int (*on_turn)(void *arg, unsigned long open, unsigned long dead);
+    void *arg;
+};
+
+/** Run until a signal says stop. @return an exit code of command.h */
+int daemon_run(const struct daemon_settings *settings);
+
+#endif

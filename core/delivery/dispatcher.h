@@ -1,0 +1,67 @@
+/* core/delivery/dispatcher.h: brings due deliveries to idle runners and their
+ * verdicts back to the inbox.
+ *
+ * One thread. It owns the runners that serve: the supervisor hands them over
+ * when they are ready, and gets them back when they have ended or are not
+ * needed any more. A runner handles one event at a time.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_DISPATCHER_H
+#define CORE_DISPATCHER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct dispatcher; /* opaque */
+struct error;
+struct generation;
+struct inbox;
+struct plugin;
+struct runner;
+
+/** Why a runner comes back. */
+enum dispatcher_return {
+    RETURN_ENDED = 0,  /* its process has ended: collect it */
+    RETURN_UNUSED = 1, /* it is well and idle: we are stopping */
+};
+
+/**
+ * Called on the dispatcher's thread when a runner comes back; takes it over.
+ * Must not block.
+ *
+ * @param handled  events it had handled
+ */
+typedef void dispatcher_return_fn(void *arg, const struct plugin *plugin,
+                                  struct runner *runner,
+                                  enum dispatcher_return why,
+                                  unsigned long handled);
+
+/**
+ * Start the thread.
+ *
+ * @param generation  borrowed for the dispatcher's life
+ * @param inbox       borrowed; its claims come to this dispatcher
+ */
+int dispatcher_start(struct dispatcher **out,
+                     const struct generation *generation, struct inbox *inbox,
+                     dispatcher_return_fn *fn, void *arg, struct error *err);
+
+/** Take over a ready runner of that plugin. From any thread. */
+void dispatcher_adopt(struct dispatcher *dispatcher,
+                      const struct plugin *plugin, struct runner *runner);
+
+/** Stop asking for deliveries and give back idle runners; attempts that run may
+ * end by themselves until `deadline_ms` (monotonic), then their runners are
+ * killed and they will be run again. Returns at once. */
+void dispatcher_drain(struct dispatcher *dispatcher, int64_t deadline_ms);
+
+/** Whether the drain is over: nothing runs, all runners were given back. */
+int dispatcher_drained(struct dispatcher *dispatcher);
+
+/** Milliseconds since the loop last turned; small when well. */
+int64_t dispatcher_stalled_ms(struct dispatcher *dispatcher);
+
+/** End the thread and free all. After a drain, and when no claim can come any
+ * more: inbox_want_nothing() was part of the drain. Accepts NULL. */
+void dispatcher_stop(struct dispatcher *dispatcher);
+
+#endif

@@ -1,0 +1,453 @@
+/* core/http/server.c: the webhook port.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "http/server.h"
+
+#include "clock.h"
+#include "config/config.h"
+#include "delivery/tail.h"
+#include "error.h"
+#include "http/answer.h"
+#include "http/intake.h"
+#include "http/request.h"
+#include "http/watchdog.h"
+#include "log.h"
+#include "plugin/generation.h"
+
+#include <civetweb.h>
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* CivetWeb keeps one thread for each connection while it lives. Above this
+ * share of the threads, connections end with their answer, so that idle ones
+ * never take the last thread from an honest sender. */
+#define KEEP_ALIVE_SHARE(threads) ((threads) - (threads) / 4)
+
+struct server {
+    struct server_settings settings;
+    const struct config *config;
+    struct mg_context *context;
+    struct watchdog *watchdog;
+    char url[64];
+    atomic_int draining;
+    atomic_int in_work;     /* requests being answered */
+    atomic_int connections; /* open ones */
+};
+
+/* ---- One request -------------------------------------------------------- */
+
+static const struct config_endpoint *
+find_endpoint(const struct config *config, const char *path)
+{
+    size_t len = strlen(path);
+    if (len > 1 && path[len - 1] == '/') {
+        len--; /* with or without: never a redirect */
+    }
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        const struct config_endpoint *endpoint = &config->endpoints[i];
+        if (strlen(endpoint->path) == len &&
+            memcmp(endpoint->path, path, len) == 0) {
+            return endpoint;
+        }
+    }
+    return NULL;
+}
+
+static int
+is_trusted_proxy(const struct config *config, const char *address)
+{
+    struct in_addr in;
+    if (inet_pton(AF_INET, address, &in) != 1) {
+        return 0;
+    }
+    for (size_t i = 0; i < config->trusted_proxy_count; i++) {
+        if (config->trusted_proxies[i].s_addr == in.s_addr) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Who sent it: the peer, or behind trusted proxies the last address that is
+ * not one of them. */
+static void
+find_remote(const struct server *server, struct mg_connection *conn,
+            const struct request *request, char *out, size_t size)
+{
+    snprintf(out, size, "%s", mg_get_request_info(conn)->remote_addr);
+    const char *list = request->forwarded_for;
+    size_t end = list != NULL ? strlen(list) : 0;
+    while (end > 0 && is_trusted_proxy(server->config, out)) {
+        size_t start = end;
+        while (start > 0 && list[start - 1] != ',') {
+            start--;
+        }
+        const char *item = list + start;
+        size_t len = end - start;
+        while (len > 0 && (*item == ' ' || *item == '\t')) {
+            item++;
+            len--;
+        }
+        while (len > 0 && (item[len - 1] == ' ' || item[len - 1] == '\t')) {
+            len--;
+        }
+        if (len == 0 || len >= size) {
+            return;
+        }
+        snprintf(out, size, "%.*s", (int)len, item);
+        end = start > 0 ? start - 1 : 0;
+    }
+}
+
+static void
+log_refused(const struct request *request, const char *remote,
+            const char *why)
+{
+    static struct log_limit limit;
+    unsigned dropped;
+    if (log_limit_pass(&limit, &dropped)) {
+        struct log_value path, from, reason;
+        log_write(LOG_WARN, "http", "request refused",
+                  "path=%s remote=%s reason=%s dropped=%u",
+                  log_quote(&path, request->path, strlen(request->path)),
+                  log_quote(&from, remote, strlen(remote)),
+                  log_quote(&reason, why, strlen(why)), dropped);
+    }
+}
+
+/* An answer that is not 2xx ends the connection: nothing behind a request we
+ * did not like is read as another. */
+static void
+reply(struct mg_connection *conn, struct request *request, enum answer answer)
+{
+    if (answer_status(answer) >= 300) {
+        request->close = 1;
+    }
+    if (request->close) {
+        mg_disable_connection_keep_alive(conn);
+    }
+    answer_send(conn, answer, request->close,
+                strcmp(request->method, "HEAD") == 0);
+}
+
+static enum answer
+accept_post(struct server *server, struct mg_connection *conn,
+            struct request *request, const struct config_endpoint *endpoint,
+            struct intake_outcome *outcome)
+{
+    struct request_limits limits = {
+        .max_body = server->config->max_body,
+        .timeout_ms = server->config->request_timeout_ms,
+        .watchdog = server->watchdog,
+    };
+    enum answer answer = ANSWER_FAILED;
+    const char *why = "";
+    char remote[64];
+    char *body;
+    size_t len;
+    find_remote(server, conn, request, remote, sizeof(remote));
+    if (request_body(conn, request, &limits, &body, &len, &answer, &why) !=
+        RC_OK) {
+        log_refused(request, remote, why);
+        return answer;
+    }
+    struct intake_post post = {
+        .endpoint = endpoint,
+        .body = body,
+        .body_len = len,
+        .signature = request->signature,
+        .signatures = request->signatures,
+        .received_ms = request->received_ms,
+        .remote = remote,
+    };
+    intake_accept(server->settings.generation, server->settings.inbox, &post,
+                  outcome);
+    free(body);
+    return outcome->answer;
+}
+
+static enum answer
+check_health(struct server *server, const struct request *request,
+             server_health_fn *fn)
+{
+    if (strcmp(request->method, "GET") != 0 &&
+        strcmp(request->method, "HEAD") != 0) {
+        return ANSWER_GET_ONLY;
+    }
+    return fn(server->settings.health_arg) ? ANSWER_HEALTHY : ANSWER_UNHEALTHY;
+}
+
+static int
+is_ready(void *arg)
+{
+    struct server *server = arg;
+    return !atomic_load(&server->draining) &&
+           server->settings.is_ready(server->settings.health_arg);
+}
+
+static enum answer
+choose(struct server *server, struct mg_connection *conn,
+       struct request *request, struct intake_outcome *outcome)
+{
+    if (strcmp(request->path, "/livez") == 0) {
+        return check_health(server, request, server->settings.is_live);
+    }
+    if (strcmp(request->path, "/readyz") == 0) {
+        enum answer answer =
+            check_health(server, request, server->settings.is_ready);
+        return answer == ANSWER_HEALTHY && !is_ready(server)
+                   ? ANSWER_UNHEALTHY
+                   : answer;
+    }
+    const struct config_endpoint *endpoint =
+        find_endpoint(server->config, request->path);
+    if (endpoint == NULL) {
+        return ANSWER_NOT_FOUND;
+    }
+    if (strcmp(request->method, "POST") != 0) {
+        return ANSWER_POST_ONLY;
+    }
+    if (atomic_load(&server->draining)) {
+        return ANSWER_UNAVAILABLE;
+    }
+    enum answer answer = accept_post(server, conn, request, endpoint, outcome);
+    tail_answered(answer_status(answer), request->path,
+                  (clock_mono_us() - request->begun_us) / 1000,
+                  outcome->event_id);
+    return answer;
+}
+
+static int
+on_request(struct mg_connection *conn)
+{
+    struct server *server = mg_get_user_data(mg_get_context(conn));
+    struct intake_outcome outcome = {.event_id = ""};
+    struct request request;
+    const char *why;
+    enum answer answer = ANSWER_BAD_REQUEST;
+    atomic_fetch_add(&server->in_work, 1);
+
+    if (request_head(conn, &request, &why) != RC_OK) {
+        log_refused(&request, mg_get_request_info(conn)->remote_addr, why);
+    } else {
+        answer = choose(server, conn, &request, &outcome);
+        if (strcmp(request.method, "POST") != 0 && request.body_len != 0) {
+            request.close = 1; /* a body that nobody reads */
+        }
+    }
+    if (atomic_load(&server->draining) ||
+        atomic_load(&server->connections) >
+            KEEP_ALIVE_SHARE(server->config->threads)) {
+        request.close = 1;
+    }
+    reply(conn, &request, answer);
+
+    atomic_fetch_sub(&server->in_work, 1);
+    return answer_status(answer);
+}
+
+/* ---- CivetWeb's other calls ------------------------------------------------ */
+
+/* Errors that CivetWeb finds before we see a request. */
+static int
+on_error(struct mg_connection *conn, int status, const char *text)
+{
+    static struct log_limit limit;
+    unsigned dropped;
+    if (log_limit_pass(&limit, &dropped)) {
+        struct log_value why;
+        log_write(LOG_WARN, "http", "request unreadable",
+                  "status=%d remote=%s reason=%s dropped=%u", status,
+                  mg_get_request_info(conn)->remote_addr,
+                  log_quote(&why, text, strlen(text)), dropped);
+    }
+    enum answer answer = status >= 500 ? ANSWER_FAILED : ANSWER_BAD_REQUEST;
+    if (status == 413) {
+        answer = ANSWER_HEAD_TOO_LARGE; /* its word for a head over the limit */
+    } else if (status == 505) {
+        answer = ANSWER_BAD_VERSION;
+    } else if (status == 408) {
+        answer = ANSWER_TOO_SLOW;
+    }
+    mg_disable_connection_keep_alive(conn);
+    answer_send(conn, answer, 1, 0);
+    return 0;
+}
+
+static int
+on_log(const struct mg_connection *conn, const char *text)
+{
+    (void)conn;
+    struct log_value value;
+    log_write(LOG_DEBUG, "http", "civetweb says", "text=%s",
+              log_quote(&value, text, strlen(text)));
+    return 1;
+}
+
+static int
+on_access(const struct mg_connection *conn, const char *text)
+{
+    (void)conn;
+    (void)text;
+    return 1; /* ours is written by intake */
+}
+
+static int
+on_open(const struct mg_connection *conn, void **data)
+{
+    (void)data;
+    struct server *server = mg_get_user_data(mg_get_context(conn));
+    atomic_fetch_add(&server->connections, 1);
+    return 0;
+}
+
+static void
+on_closed(const struct mg_connection *conn)
+{
+    struct server *server = mg_get_user_data(mg_get_context(conn));
+    atomic_fetch_sub(&server->connections, 1);
+}
+
+/* ---- Starting and stopping --------------------------------------------------- */
+
+#define KEEP_ALIVE_MS "5000"
+
+/* What the settings need as text. */
+struct texts {
+    char ports[CONFIG_LISTEN_MAX * 24];
+    char threads[24], timeout_ms[24], head_max[24];
+};
+
+static void
+format_texts(struct texts *texts, const struct config *config)
+{
+    size_t len = 0;
+    texts->ports[0] = '\0';
+    for (size_t i = 0; i < config->listen_count; i++) {
+        char address[INET_ADDRSTRLEN];
+        inet_ntop(AF_INET, &config->listen[i].sin_addr, address,
+                  sizeof(address));
+        len += (size_t)snprintf(texts->ports + len,
+                                sizeof(texts->ports) - len, "%s%s:%u",
+                                i > 0 ? "," : "", address,
+                                ntohs(config->listen[i].sin_port));
+    }
+    snprintf(texts->threads, sizeof(texts->threads), "%lld",
+             (long long)config->threads);
+    snprintf(texts->timeout_ms, sizeof(texts->timeout_ms), "%lld",
+             (long long)config->request_timeout_ms);
+    snprintf(texts->head_max, sizeof(texts->head_max), "%d", SERVER_HEAD_MAX);
+}
+
+static int
+start_civetweb(struct server *server, struct error *err)
+{
+    struct texts texts;
+    format_texts(&texts, server->config);
+    const char *options[] = {"listening_ports", texts.ports,
+                             "num_threads", texts.threads,
+                             "request_timeout_ms", texts.timeout_ms,
+                             "max_request_size", texts.head_max,
+                             "enable_keep_alive", "yes",
+                             "keep_alive_timeout_ms", KEEP_ALIVE_MS,
+                             "tcp_nodelay", "1",
+                             "connection_queue", "256",
+                             "listen_backlog", "1024",
+                             "decode_url", "no",
+                             "enable_auth_domain_check", "no",
+                             "access_control_allow_methods", "",
+                             NULL};
+    const struct mg_callbacks callbacks = {
+        .begin_request = on_request,
+        .http_error = on_error,
+        .log_message = on_log,
+        .log_access = on_access,
+        .init_connection = on_open,
+        .connection_closed = on_closed,
+    };
+    char text[256] = "";
+    struct mg_init_data init = {.callbacks = &callbacks,
+                                .user_data = server,
+                                .configuration_options = options};
+    struct mg_error_data error = {.text = text,
+                                  .text_buffer_size = sizeof(text)};
+    server->context = mg_start2(&init, &error);
+    if (server->context == NULL) {
+        return error_set(err, RC_IO,
+                         "http: cannot listen on %s: %s (is another program "
+                         "using the port?)",
+                         texts.ports, text);
+    }
+    return RC_OK;
+}
+
+int
+server_start(struct server **out, const struct server_settings *settings,
+             struct error *err)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return error_set(err, RC_NOMEM, "http: out of memory");
+    }
+    server->settings = *settings;
+    server->config = settings->generation->config;
+    mg_init_library(0);
+    int rc = watchdog_start(&server->watchdog, err);
+    if (rc == RC_OK) {
+        rc = start_civetweb(server, err);
+    }
+    if (rc != RC_OK) {
+        server_stop(server);
+        return rc;
+    }
+
+    struct mg_server_port ports[CONFIG_LISTEN_MAX];
+    char address[INET_ADDRSTRLEN];
+    int port = 0;
+    if (mg_get_server_ports(server->context, CONFIG_LISTEN_MAX, ports) > 0) {
+        port = ports[0].port;
+    }
+    inet_ntop(AF_INET, &server->config->listen[0].sin_addr, address,
+              sizeof(address));
+    snprintf(server->url, sizeof(server->url), "http://%s:%d",
+             strcmp(address, "0.0.0.0") == 0 ? "127.0.0.1" : address, port);
+    *out = server;
+    return RC_OK;
+}
+
+const char *
+server_url(const struct server *server)
+{
+    return server->url;
+}
+
+void
+server_drain(struct server *server, int64_t wait_ms)
+{
+    int64_t until_ms = clock_mono_ms() + wait_ms;
+    atomic_store(&server->draining, 1);
+    const struct timespec pause = {.tv_nsec = 2000000};
+    while (atomic_load(&server->in_work) > 0 && clock_mono_ms() < until_ms) {
+        nanosleep(&pause, NULL);
+    }
+}
+
+void
+server_stop(struct server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (server->context != NULL) {
+        mg_stop(server->context);
+    }
+    watchdog_stop(server->watchdog);
+    mg_exit_library();
+    free(server);
+}

@@ -1,0 +1,54 @@
+/* core/http/server.h: the webhook port.
+ *
+ * The one place that knows CivetWeb, with its settings chosen for a webhook
+ * receiver and its own pages and leniencies taken away (see README.md here).
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_SERVER_H
+#define CORE_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct generation;
+struct inbox;
+struct server; /* opaque */
+
+/** Longest request line and headers together. */
+#define SERVER_HEAD_MAX 16384
+
+/** What /livez and /readyz ask. */
+typedef int server_health_fn(void *arg);
+
+struct server_settings {
+    const struct generation *generation; /* borrowed */
+    struct inbox *inbox;                 /* borrowed */
+    server_health_fn *is_live;  /* do the loops turn? */
+    server_health_fn *is_ready; /* would a post be stored? */
+    void *health_arg;
+};
+
+/**
+ * Listen and serve.
+ *
+ * @param out  set on success only; the caller owns it: server_stop()
+ * @return RC_OK, RC_IO (an address cannot be bound: the text says which),
+ *         RC_NOMEM
+ */
+int server_start(struct server **out, const struct server_settings *settings,
+                 struct error *err);
+
+/** "http://127.0.0.1:4242", of the first listener, with the real port. */
+const char *server_url(const struct server *server);
+
+/**
+ * Answer 503 to everything new, wait until no request is in work, then close
+ * the listeners. CivetWeb loses answers that come later than that, so a request
+ * that takes longer than `wait_ms` loses its own.
+ */
+void server_drain(struct server *server, int64_t wait_ms);
+
+/** Close the listeners and free all. Accepts NULL. */
+void server_stop(struct server *server);
+
+#endif

@@ -1,0 +1,595 @@
+/* core/inbox/inbox.c: the inbox's queue and its writer thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "inbox/inbox.h"
+
+#include "clock.h"
+#include "error.h"
+#include "inbox/engine.h"
+#include "log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Events in one transaction. More gains nothing and makes the first wait. */
+#define BATCH_PUTS_MAX 128
+
+/* While the store fails, how often it is asked whether it works again. */
+#define PROBE_MS 500
+
+/* Wishes of one plugin, and when they can next be met. */
+struct demand {
+    uint32_t plugin;
+    unsigned wanted;
+    int64_t due_ms; /* wall clock: nothing is due before; 0 for "look" */
+};
+
+struct inbox {
+    struct inbox_engine *engine; /* the writer's, once it runs */
+    pthread_t writer;
+    int writer_runs;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* something for the writer */
+    /* All below is guarded by lock. */
+    struct inbox_put *puts, **puts_end;
+    struct inbox_result *results, **results_end;
+    struct demand *demands;
+    size_t demand_count;
+    int closing;
+    int failed; /* the last transaction did not commit */
+    int64_t retry_mono_ms; /* while failed: no transaction of our own before */
+    inbox_claims_fn *claims_fn;
+    void *claims_arg;
+    struct inbox_stats stats;
+
+    atomic_llong turned_mono_ms; /* when the writer last went round */
+    atomic_int busy;             /* it is inside a transaction */
+    pthread_mutex_t engine_lock; /* held around every call of the engine */
+};
+
+/* ---- The writer ------------------------------------------------------- */
+
+static void
+wake_at_locked(struct inbox *inbox, int64_t mono_ms)
+{
+    if (mono_ms == INT64_MAX) {
+        pthread_cond_wait(&inbox->work, &inbox->lock);
+        return;
+    }
+    struct timespec at = {.tv_sec = mono_ms / 1000,
+                          .tv_nsec = mono_ms % 1000 * 1000000};
+    pthread_cond_timedwait(&inbox->work, &inbox->lock, &at);
+}
+
+/* The monotonic time at which the writer has something to do; 0 for now. */
+static int64_t
+next_work_locked(const struct inbox *inbox)
+{
+    if (inbox->puts != NULL) {
+        return 0;
+    }
+    if (inbox->failed) {
+        return inbox->retry_mono_ms;
+    }
+    if (inbox->results != NULL) {
+        return 0;
+    }
+    int64_t left_ms = INT64_MAX;
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < inbox->demand_count; i++) {
+        const struct demand *demand = &inbox->demands[i];
+        if (demand->wanted > 0 && demand->due_ms != INT64_MAX &&
+            demand->due_ms - now_ms < left_ms) {
+            left_ms = demand->due_ms - now_ms;
+        }
+    }
+    if (left_ms == INT64_MAX) {
+        return INT64_MAX;
+    }
+    return left_ms <= 0 ? 0 : clock_mono_ms() + left_ms;
+}
+
+/* Wait for work. Returns 0 when the inbox is closing and nothing is left. */
+static int
+wait_for_work_locked(struct inbox *inbox)
+{
+    for (;;) {
+        if (inbox->closing && inbox->puts == NULL &&
+            (inbox->results == NULL || inbox->failed)) {
+            return 0;
+        }
+        int64_t at_ms = next_work_locked(inbox);
+        if (at_ms <= clock_mono_ms()) {
+            return 1;
+        }
+        atomic_store(&inbox->turned_mono_ms, clock_mono_ms());
+        wake_at_locked(inbox, at_ms);
+    }
+}
+
+static void
+take_puts_locked(struct inbox *inbox, struct inbox_batch *batch)
+{
+    struct inbox_put *last = NULL;
+    batch->puts = inbox->puts;
+    struct inbox_put *put = inbox->puts;
+    for (unsigned n = 0; put != NULL && n < BATCH_PUTS_MAX; n++) {
+        put->taken = 1;
+        last = put;
+        put = put->next;
+    }
+    inbox->puts = put;
+    if (last != NULL) {
+        last->next = NULL;
+    }
+    if (put == NULL) {
+        inbox->puts_end = &inbox->puts;
+    }
+}
+
+/* A plugin is asked for when something may be due: its time has come, or this
+ * very batch brings it something. */
+static int
+take_wants_locked(struct inbox *inbox, struct inbox_batch *batch)
+{
+    batch->wants = calloc(inbox->demand_count + 1, sizeof(*batch->wants));
+    if (batch->wants == NULL) {
+        return RC_NOMEM;
+    }
+    for (const struct inbox_put *put = batch->puts; put; put = put->next) {
+        for (size_t i = 0; i < put->plugin_count; i++) {
+            for (size_t d = 0; d < inbox->demand_count; d++) {
+                if (inbox->demands[d].plugin == put->plugins[i]) {
+                    inbox->demands[d].due_ms = 0;
+                }
+            }
+        }
+    }
+    for (size_t d = 0; d < inbox->demand_count; d++) {
+        const struct demand *demand = &inbox->demands[d];
+        if (demand->wanted > 0 && demand->due_ms <= batch->now_ms) {
+            struct inbox_want *want = &batch->wants[batch->want_count++];
+            want->plugin = demand->plugin;
+            want->count = demand->wanted;
+        }
+    }
+    return RC_OK;
+}
+
+static struct demand *
+demand_locked(struct inbox *inbox, uint32_t plugin)
+{
+    for (size_t i = 0; i < inbox->demand_count; i++) {
+        if (inbox->demands[i].plugin == plugin) {
+            return &inbox->demands[i];
+        }
+    }
+    return NULL;
+}
+
+/* After a commit: what is owed to the wishes, and when to look again. Returns
+ * all claims as one list. */
+static struct inbox_claim *
+settle_wants_locked(struct inbox *inbox, struct inbox_batch *batch)
+{
+    struct inbox_claim *all = NULL, **end = &all;
+    for (size_t i = 0; i < batch->want_count; i++) {
+        struct inbox_want *want = &batch->wants[i];
+        struct demand *demand = demand_locked(inbox, want->plugin);
+        demand->wanted -= want->claimed < demand->wanted ? want->claimed
+                                                         : demand->wanted;
+        demand->due_ms = want->next_ms;
+        *end = want->claims;
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
+    }
+    for (const struct inbox_result *r = batch->results; r; r = r->link) {
+        struct demand *demand = demand_locked(inbox, r->plugin);
+        if (demand == NULL) {
+            continue;
+        }
+        if (r->next == INBOX_UNDO) {
+            demand->due_ms = 0;
+        } else if (r->next == INBOX_AGAIN && r->due_ms < demand->due_ms) {
+            demand->due_ms = r->due_ms;
+        }
+    }
+    return all;
+}
+
+static void
+answer_puts(struct inbox_put *puts, int rc)
+{
+    while (puts != NULL) {
+        struct inbox_put *next = puts->next; /* gone once its owner wakes */
+        puts->rc = rc;
+        sem_post(&puts->finished);
+        puts = next;
+    }
+}
+
+static void
+free_results(struct inbox_result *results)
+{
+    while (results != NULL) {
+        struct inbox_result *next = results->link;
+        free(results);
+        results = next;
+    }
+}
+
+static void
+count_batch_locked(struct inbox *inbox, const struct inbox_batch *batch)
+{
+    struct inbox_stats *stats = &inbox->stats;
+    stats->commits++;
+    for (const struct inbox_put *put = batch->puts; put; put = put->next) {
+        if (put->duplicate) {
+            stats->duplicates++;
+        } else {
+            stats->events++;
+        }
+        stats->deliveries += put->pending;
+    }
+    for (const struct inbox_result *r = batch->results; r; r = r->link) {
+        stats->closed += r->next == INBOX_CLOSE || r->next == INBOX_BURY;
+        stats->buried += r->next == INBOX_BURY;
+    }
+}
+
+static void
+batch_committed(struct inbox *inbox, struct inbox_batch *batch)
+{
+    pthread_mutex_lock(&inbox->lock);
+    if (inbox->failed) {
+        log_write(LOG_INFO, "inbox", "store works again", NULL);
+    }
+    inbox->failed = 0;
+    count_batch_locked(inbox, batch);
+    struct inbox_claim *claims = settle_wants_locked(inbox, batch);
+    inbox_claims_fn *fn = inbox->claims_fn;
+    pthread_mutex_unlock(&inbox->lock);
+
+    answer_puts(batch->puts, RC_OK);
+    free_results(batch->results);
+    if (claims != NULL && fn != NULL) {
+        fn(inbox->claims_arg, claims);
+    } else {
+        inbox_claims_free(claims);
+    }
+}
+
+static void
+batch_failed(struct inbox *inbox, struct inbox_batch *batch, int rc,
+             const struct error *err)
+{
+    static struct log_limit limit;
+    unsigned dropped;
+    if (log_limit_pass(&limit, &dropped)) {
+        struct log_value why;
+        log_write(LOG_ERROR, "inbox", "commit failed",
+                  "rc=%s detail=%s dropped=%u action=reply_503", rc_name(rc),
+                  log_quote(&why, err->text, strlen(err->text)), dropped);
+    }
+
+    pthread_mutex_lock(&inbox->lock);
+    inbox->failed = 1;
+    inbox->stats.failures++;
+    inbox->retry_mono_ms = clock_mono_ms() + PROBE_MS;
+    /* Results go back to the head of the queue: they must not be lost. */
+    if (batch->results != NULL) {
+        struct inbox_result *last = batch->results;
+        while (last->link != NULL) {
+            last = last->link;
+        }
+        if (inbox->results == NULL) {
+            inbox->results_end = &last->link;
+        }
+        last->link = inbox->results;
+        inbox->results = batch->results;
+    }
+    pthread_mutex_unlock(&inbox->lock);
+
+    answer_puts(batch->puts, rc);
+}
+
+/* Commit one batch: what waits now, at most. */
+static void
+write_batch(struct inbox *inbox)
+{
+    struct inbox_batch batch = {.now_ms = clock_wall_ms()};
+    struct error err = {0};
+
+    pthread_mutex_lock(&inbox->lock);
+    take_puts_locked(inbox, &batch);
+    batch.results = inbox->results;
+    inbox->results = NULL;
+    inbox->results_end = &inbox->results;
+    int rc = take_wants_locked(inbox, &batch);
+    pthread_mutex_unlock(&inbox->lock);
+
+    if (rc != RC_OK) {
+        error_set(&err, rc, "out of memory");
+    } else {
+        pthread_mutex_lock(&inbox->engine_lock);
+        if (batch.puts == NULL && batch.results == NULL &&
+            batch.want_count == 0) {
+            rc = inbox->engine->ops->probe(inbox->engine, &err);
+        } else {
+            rc = inbox->engine->ops->commit(inbox->engine, &batch, &err);
+        }
+        pthread_mutex_unlock(&inbox->engine_lock);
+    }
+    if (rc == RC_OK) {
+        batch_committed(inbox, &batch);
+    } else {
+        batch_failed(inbox, &batch, rc, &err);
+    }
+    free(batch.wants);
+}
+
+static void *
+writer_main(void *arg)
+{
+    struct inbox *inbox = arg;
+    for (;;) {
+        pthread_mutex_lock(&inbox->lock);
+        int more = wait_for_work_locked(inbox);
+        pthread_mutex_unlock(&inbox->lock);
+        if (!more) {
+            return NULL;
+        }
+        atomic_store(&inbox->turned_mono_ms, clock_mono_ms());
+        atomic_store(&inbox->busy, 1);
+        write_batch(inbox);
+        atomic_store(&inbox->busy, 0);
+    }
+}
+
+/* ---- Opening and closing ---------------------------------------------- */
+
+static void
+init_locks(struct inbox *inbox)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&inbox->work, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&inbox->lock, NULL);
+    pthread_mutex_init(&inbox->engine_lock, NULL);
+}
+
+int
+inbox_start(struct inbox **out, struct inbox_engine *engine, struct error *err)
+{
+    struct inbox *inbox = calloc(1, sizeof(*inbox));
+    if (inbox == NULL) {
+        engine->ops->close(engine);
+        return error_set(err, RC_NOMEM, "inbox: out of memory");
+    }
+    inbox->engine = engine;
+    inbox->puts_end = &inbox->puts;
+    inbox->results_end = &inbox->results;
+    atomic_store(&inbox->turned_mono_ms, clock_mono_ms());
+    init_locks(inbox);
+
+    int rc = pthread_create(&inbox->writer, NULL, writer_main, inbox);
+    if (rc != 0) {
+        inbox_close(inbox);
+        return error_errno(err, RC_IO, rc, "inbox: cannot start its thread");
+    }
+    inbox->writer_runs = 1;
+    pthread_setname_np(inbox->writer, "peg-inbox");
+    *out = inbox;
+    return RC_OK;
+}
+
+int
+inbox_open(struct inbox **out, const char *path, struct error *err)
+{
+    struct inbox_engine *engine;
+    int rc = sqlite_open(&engine, path, err);
+    return rc == RC_OK ? inbox_start(out, engine, err) : rc;
+}
+
+void
+inbox_close(struct inbox *inbox)
+{
+    if (inbox == NULL) {
+        return;
+    }
+    if (inbox->writer_runs) {
+        pthread_mutex_lock(&inbox->lock);
+        inbox->closing = 1;
+        pthread_cond_signal(&inbox->work);
+        pthread_mutex_unlock(&inbox->lock);
+        pthread_join(inbox->writer, NULL);
+    }
+    free_results(inbox->results); /* only when the store fails: run again */
+    inbox->engine->ops->close(inbox->engine);
+    pthread_cond_destroy(&inbox->work);
+    pthread_mutex_destroy(&inbox->lock);
+    pthread_mutex_destroy(&inbox->engine_lock);
+    free(inbox->demands);
+    free(inbox);
+}
+
+void
+inbox_listen(struct inbox *inbox, inbox_claims_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&inbox->lock);
+    inbox->claims_fn = fn;
+    inbox->claims_arg = arg;
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+int
+inbox_plugin_id(struct inbox *inbox, const char *name, uint32_t *id,
+                struct error *err)
+{
+    pthread_mutex_lock(&inbox->engine_lock);
+    int rc = inbox->engine->ops->plugin_id(inbox->engine, name, id, err);
+    pthread_mutex_unlock(&inbox->engine_lock);
+    if (rc != RC_OK) {
+        return rc;
+    }
+
+    pthread_mutex_lock(&inbox->lock);
+    if (demand_locked(inbox, *id) == NULL) {
+        struct demand *more =
+            realloc(inbox->demands,
+                    (inbox->demand_count + 1) * sizeof(*inbox->demands));
+        if (more == NULL) {
+            rc = error_set(err, RC_NOMEM, "inbox: out of memory");
+        } else {
+            inbox->demands = more;
+            inbox->demands[inbox->demand_count++] =
+                (struct demand){.plugin = *id};
+        }
+    }
+    pthread_mutex_unlock(&inbox->lock);
+    return rc;
+}
+
+/* ---- The calls of other threads ------------------------------------------ */
+
+/* Take a put that the writer has not begun with out of the queue. */
+static int
+withdraw_locked(struct inbox *inbox, struct inbox_put *put)
+{
+    if (put->taken) {
+        return 0;
+    }
+    struct inbox_put **at = &inbox->puts;
+    while (*at != put) {
+        at = &(*at)->next;
+    }
+    *at = put->next;
+    if (put->next == NULL) {
+        inbox->puts_end = at;
+    }
+    return 1;
+}
+
+/* Wait for the writer's answer. A put that is in a transaction is waited for,
+ * however long: its outcome is not known before. */
+static int
+await_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
+{
+    int64_t until_ms = clock_mono_ms() + wait_ms;
+    struct timespec at = {.tv_sec = until_ms / 1000,
+                          .tv_nsec = until_ms % 1000 * 1000000};
+    while (sem_clockwait(&put->finished, CLOCK_MONOTONIC, &at) != 0) {
+        if (errno == EINTR) {
+            continue;
+        }
+        pthread_mutex_lock(&inbox->lock);
+        int withdrawn = withdraw_locked(inbox, put);
+        pthread_mutex_unlock(&inbox->lock);
+        if (withdrawn) {
+            return RC_BUSY;
+        }
+        while (sem_wait(&put->finished) != 0) {
+            /* interrupted: go on waiting */
+        }
+        break;
+    }
+    return put->rc;
+}
+
+int
+inbox_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
+{
+    put->next = NULL;
+    put->taken = 0;
+    put->rc = RC_UNKNOWN;
+    sem_init(&put->finished, 0, 0);
+
+    pthread_mutex_lock(&inbox->lock);
+    int closing = inbox->closing;
+    if (!closing) {
+        *inbox->puts_end = put;
+        inbox->puts_end = &put->next;
+        pthread_cond_signal(&inbox->work);
+    }
+    pthread_mutex_unlock(&inbox->lock);
+
+    int rc = closing ? RC_CLOSED : await_put(inbox, put, wait_ms);
+    sem_destroy(&put->finished);
+    return rc;
+}
+
+void
+inbox_want(struct inbox *inbox, uint32_t plugin, unsigned count)
+{
+    pthread_mutex_lock(&inbox->lock);
+    struct demand *demand = demand_locked(inbox, plugin);
+    if (demand != NULL) {
+        demand->wanted += count;
+        pthread_cond_signal(&inbox->work);
+    }
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+void
+inbox_want_nothing(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    for (size_t i = 0; i < inbox->demand_count; i++) {
+        inbox->demands[i].wanted = 0;
+    }
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+void
+inbox_finish(struct inbox *inbox, struct inbox_result *result)
+{
+    result->link = NULL;
+    pthread_mutex_lock(&inbox->lock);
+    *inbox->results_end = result;
+    inbox->results_end = &result->link;
+    pthread_cond_signal(&inbox->work);
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+int
+inbox_ready(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    int ready = !inbox->failed && !inbox->closing;
+    pthread_mutex_unlock(&inbox->lock);
+    return ready;
+}
+
+int64_t
+inbox_stalled_ms(struct inbox *inbox)
+{
+    if (!atomic_load(&inbox->busy)) {
+        return 0; /* asleep: it turns when there is work */
+    }
+    return clock_mono_ms() - atomic_load(&inbox->turned_mono_ms);
+}
+
+void
+inbox_stats(struct inbox *inbox, struct inbox_stats *out)
+{
+    pthread_mutex_lock(&inbox->lock);
+    *out = inbox->stats;
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+void
+inbox_claims_free(struct inbox_claim *claims)
+{
+    while (claims != NULL) {
+        struct inbox_claim *next = claims->next;
+        free(claims);
+        claims = next;
+    }
+}

@@ -1,0 +1,277 @@
+/* core/inbox/sqlite.c: the embedded engine: open, commit a batch, close.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "inbox/sqlite_engine.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct sqlite_engine *
+self(struct inbox_engine *engine)
+{
+    return (struct sqlite_engine *)(void *)engine;
+}
+
+static int
+code_of(int sqlite_code)
+{
+    switch (sqlite_code & 0xff) {
+    case SQLITE_FULL:
+        return RC_FULL;
+    case SQLITE_NOMEM:
+        return RC_NOMEM;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return RC_CORRUPT;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return RC_BUSY;
+    default:
+        return RC_IO;
+    }
+}
+
+int
+sqlite_failure(struct sqlite_engine *engine, struct error *err,
+               const char *what)
+{
+    int code = sqlite3_extended_errcode(engine->db);
+    return error_set(err, code_of(code), "inbox: %s: %s (sqlite %d)", what,
+                     sqlite3_errmsg(engine->db), code);
+}
+
+int
+sqlite_run(struct sqlite_engine *engine, enum sqlite_query query,
+           struct error *err)
+{
+    sqlite3_stmt *stmt = engine->queries[query];
+    int rc = RC_OK;
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        rc = sqlite_failure(engine, err, sqlite3_sql(stmt));
+    }
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+void
+sqlite_bind_cstr(sqlite3_stmt *stmt, int at, const char *text)
+{
+    sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+}
+
+/* ---- A batch ----------------------------------------------------------- */
+
+static int
+apply(struct sqlite_engine *engine, struct inbox_batch *batch,
+      struct error *err)
+{
+    int rc = RC_OK;
+    for (struct inbox_put *p = batch->puts; p && rc == RC_OK; p = p->next) {
+        rc = sqlite_put(engine, p, err);
+    }
+    for (struct inbox_result *r = batch->results; r && rc == RC_OK;
+         r = r->link) {
+        rc = sqlite_result(engine, r, err);
+    }
+    for (size_t i = 0; i < batch->want_count && rc == RC_OK; i++) {
+        rc = sqlite_claim(engine, &batch->wants[i], batch->now_ms, err);
+    }
+    return rc;
+}
+
+static void
+drop_claims(struct inbox_batch *batch)
+{
+    for (size_t i = 0; i < batch->want_count; i++) {
+        struct inbox_want *want = &batch->wants[i];
+        inbox_claims_free(want->claims);
+        want->claims = NULL;
+        want->claimed = 0;
+    }
+}
+
+static int
+commit_batch(struct inbox_engine *base, struct inbox_batch *batch,
+             struct error *err)
+{
+    struct sqlite_engine *engine = self(base);
+    int rc = sqlite_run(engine, QUERY_BEGIN, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    rc = apply(engine, batch, err);
+    if (rc == RC_OK) {
+        rc = sqlite_run(engine, QUERY_COMMIT, err);
+        if (rc == RC_IO) {
+            rc = RC_UNKNOWN; /* the flush failed: who knows what is on disk */
+        }
+    }
+    if (rc != RC_OK) {
+        drop_claims(batch);
+        if (!sqlite3_get_autocommit(engine->db)) {
+            sqlite_run(engine, QUERY_ROLLBACK, NULL);
+        }
+    }
+    return rc;
+}
+
+static int
+probe(struct inbox_engine *base, struct error *err)
+{
+    return sqlite_run(self(base), QUERY_PROBE, err);
+}
+
+static int
+plugin_id(struct inbox_engine *base, const char *name, uint32_t *id,
+          struct error *err)
+{
+    struct sqlite_engine *engine = self(base);
+    sqlite3_stmt *stmt = NULL;
+    static const char insert[] =
+        "INSERT INTO plugin(name) VALUES(?1) ON CONFLICT DO NOTHING";
+    static const char select[] = "SELECT id FROM plugin WHERE name = ?1";
+    const char *const steps[] = {insert, select};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (sqlite3_prepare_v2(engine->db, steps[i], -1, &stmt, NULL) !=
+            SQLITE_OK) {
+            return sqlite_failure(engine, err, "cannot look up a plugin");
+        }
+        sqlite_bind_cstr(stmt, 1, name);
+        int code = sqlite3_step(stmt);
+        if (code == SQLITE_ROW) {
+            *id = (uint32_t)sqlite3_column_int64(stmt, 0);
+        }
+        sqlite3_finalize(stmt);
+        if (code != SQLITE_ROW && code != SQLITE_DONE) {
+            return sqlite_failure(engine, err, "cannot look up a plugin");
+        }
+    }
+    return RC_OK;
+}
+
+/* ---- Opening and closing ------------------------------------------------ */
+
+static void
+close_engine(struct inbox_engine *base)
+{
+    struct sqlite_engine *engine = self(base);
+    for (size_t i = 0; i < QUERY_COUNT; i++) {
+        sqlite3_finalize(engine->queries[i]);
+    }
+    sqlite3_close(engine->db);
+    if (engine->lock_fd >= 0) {
+        close(engine->lock_fd);
+    }
+    free(engine);
+}
+
+static const struct inbox_engine_ops sqlite_ops = {
+    .commit = commit_batch,
+    .plugin_id = plugin_id,
+    .probe = probe,
+    .close = close_engine,
+};
+
+/* A second daemon on the same file must not even look at it: SQLite before
+ * 3.51.3 can corrupt a WAL that two connections write or checkpoint. */
+static int
+lock_file(struct sqlite_engine *engine, const char *path, struct error *err)
+{
+    char lock_path[4096];
+    if ((size_t)snprintf(lock_path, sizeof(lock_path), "%s.lock", path) >=
+        sizeof(lock_path)) {
+        return error_set(err, RC_INVALID, "inbox: path too long: %s", path);
+    }
+    engine->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (engine->lock_fd < 0) {
+        return error_errno(err, RC_IO, errno, "inbox: cannot open %s",
+                           lock_path);
+    }
+    if (flock(engine->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        return error_set(err, RC_BUSY,
+                         "inbox: %s is in use by another pegboard; stop that "
+                         "one first, or give this one its own state_dir",
+                         path);
+    }
+    return RC_OK;
+}
+
+/* Bodies hold personal data: nobody else may read the file. */
+static int
+create_private(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return error_errno(err, RC_IO, errno, "inbox: cannot open %s", path);
+    }
+    close(fd);
+    return RC_OK;
+}
+
+/* The file's entry in its folder must survive a power cut too. */
+static int
+flush_folder(const char *path, struct error *err)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof(folder), "%.*s",
+             slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        int saved = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return error_errno(err, RC_IO, saved, "inbox: cannot flush folder %s",
+                           folder);
+    }
+    close(fd);
+    return RC_OK;
+}
+
+int
+sqlite_open(struct inbox_engine **out, const char *path, struct error *err)
+{
+    struct sqlite_engine *engine = calloc(1, sizeof(*engine));
+    if (engine == NULL) {
+        return error_set(err, RC_NOMEM, "inbox: out of memory");
+    }
+    engine->base.ops = &sqlite_ops;
+    engine->lock_fd = -1;
+
+    int rc = lock_file(engine, path, err);
+    if (rc == RC_OK) {
+        rc = create_private(path, err);
+    }
+    if (rc == RC_OK &&
+        sqlite3_open_v2(path, &engine->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_EXRESCODE,
+                        NULL) != SQLITE_OK) {
+        rc = sqlite_failure(engine, err, "cannot open the file");
+    }
+    if (rc == RC_OK) {
+        rc = sqlite_prepare_file(engine, err);
+    }
+    if (rc == RC_OK) {
+        rc = sqlite_prepare_queries(engine, err);
+    }
+    if (rc == RC_OK) {
+        rc = flush_folder(path, err);
+    }
+    if (rc != RC_OK) {
+        close_engine(&engine->base);
+        return rc;
+    }
+    *out = &engine->base;
+    return RC_OK;
+}

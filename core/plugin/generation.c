@@ -1,0 +1,172 @@
+/* core/plugin/generation.c: one configuration with its plugins.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/generation.h"
+
+#include "config/config.h"
+#include "config/report.h"
+#include "error.h"
+#include "inbox/inbox.h"
+#include "plugin/agree.h"
+#include "plugin/probe.h"
+#include "stripe/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+close_plugin(struct plugin *plugin)
+{
+    for (size_t i = 0; i < plugin->option_count; i++) {
+        free(plugin->options[i].value);
+    }
+    free(plugin->options);
+    manifest_fini(&plugin->manifest);
+    snapshot_fini(&plugin->snapshot);
+}
+
+/* One plugin from its file to its checked options. Mistakes go to the report;
+ * the return value only says whether memory ran out. */
+static int
+make_plugin(struct plugin *plugin, const struct config_plugin *config,
+            const struct config *whole, const char *dir,
+            struct config_report *report)
+{
+    struct error err = {0};
+    plugin->config = config;
+    int rc = snapshot_make(&plugin->snapshot, config->path, dir, &err);
+    if (rc == RC_OK) {
+        rc = probe_load(config, plugin->snapshot.path, &plugin->manifest, &err);
+    }
+    if (rc != RC_OK) {
+        report_error(report, whole->file, config->line, "plugin \"%s\": %s",
+                     config->name, err.text);
+        return rc == RC_NOMEM ? rc : RC_OK;
+    }
+    agree_events(plugin, whole, report);
+    return agree_options(plugin, whole, report);
+}
+
+int
+generation_make(struct generation **out, struct config *config,
+                const char *dir, struct config_report *report)
+{
+    struct generation *made = calloc(1, sizeof(*made));
+    struct plugin *plugins = calloc(config->plugin_count + 1, sizeof(*plugins));
+    if (made == NULL || plugins == NULL) {
+        free(made);
+        free(plugins);
+        return RC_NOMEM;
+    }
+    made->plugins = plugins;
+
+    int rc = RC_OK;
+    for (size_t i = 0; i < config->plugin_count && rc == RC_OK; i++) {
+        if (config->plugins[i].enabled) {
+            rc = make_plugin(&plugins[made->plugin_count++],
+                             &config->plugins[i], config, dir, report);
+        }
+    }
+    if (rc == RC_OK && report->errors > 0) {
+        rc = RC_INVALID;
+    }
+    if (rc != RC_OK) {
+        generation_close(made);
+        return rc;
+    }
+    made->config = config;
+    *out = made;
+    return RC_OK;
+}
+
+int
+generation_register(struct generation *generation, struct inbox *inbox,
+                    struct error *err)
+{
+    int rc = RC_OK;
+    for (size_t i = 0; i < generation->plugin_count && rc == RC_OK; i++) {
+        struct plugin *plugin = &generation->plugins[i];
+        rc = inbox_plugin_id(inbox, plugin->config->name, &plugin->id, err);
+    }
+    return rc;
+}
+
+void
+generation_close(struct generation *generation)
+{
+    if (generation == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < generation->plugin_count; i++) {
+        close_plugin(&generation->plugins[i]);
+    }
+    free(generation->plugins);
+    config_close(generation->config);
+    free(generation);
+}
+
+static int
+mode_passes(enum config_mode mode, int livemode)
+{
+    switch (mode) {
+    case CONFIG_ANY:
+        return 1;
+    case CONFIG_LIVE:
+        return livemode;
+    case CONFIG_TEST:
+        return !livemode;
+    }
+    return 0;
+}
+
+static int
+endpoint_passes(const struct config_plugin *config, const char *endpoint)
+{
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        if (strcmp(config->endpoints[i], endpoint) == 0) {
+            return 1;
+        }
+    }
+    return config->endpoint_count == 0;
+}
+
+static int
+type_passes(const struct plugin *plugin, const char *type)
+{
+    for (size_t i = 0; i < plugin->event_count; i++) {
+        if (event_type_matches(plugin->events[i], type)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+size_t
+generation_route(const struct generation *generation,
+                 const struct config_endpoint *endpoint, const char *type,
+                 int livemode, uint32_t *ids)
+{
+    size_t count = 0;
+    if (!mode_passes(endpoint->livemode, livemode)) {
+        return 0;
+    }
+    for (size_t i = 0; i < generation->plugin_count; i++) {
+        const struct plugin *plugin = &generation->plugins[i];
+        if (mode_passes(plugin->config->livemode, livemode) &&
+            endpoint_passes(plugin->config, endpoint->name) &&
+            type_passes(plugin, type)) {
+            ids[count++] = plugin->id;
+        }
+    }
+    return count;
+}
+
+const struct plugin *
+generation_plugin(const struct generation *generation, uint32_t id)
+{
+    for (size_t i = 0; i < generation->plugin_count; i++) {
+        if (generation->plugins[i].id == id) {
+            return &generation->plugins[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,79 @@
+/* core/plugin/generation.h: one configuration with its plugins, checked and
+ * ready to serve. Read-only once made, so that any thread may use it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_GENERATION_H
+#define CORE_GENERATION_H
+
+#include "plugin/manifest.h"
+#include "plugin/snapshot.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+struct config_endpoint;
+struct config_plugin;
+struct config_report;
+struct error;
+struct inbox;
+
+/** An option's checked value, as it goes to the runner. */
+struct plugin_option {
+    const char *name; /* borrowed from the manifest */
+    uint32_t type;    /* PEG_OPTION_* */
+    char *value;
+};
+
+/** One plugin of a generation. */
+struct plugin {
+    const struct config_plugin *config; /* name, limits, filters */
+    uint32_t id;                        /* in the inbox */
+    struct snapshot snapshot;
+    struct manifest manifest;
+    char **events; /* what it gets: borrowed from config or manifest */
+    size_t event_count;
+    struct plugin_option *options;
+    size_t option_count;
+};
+
+struct generation {
+    struct config *config;
+    struct plugin *plugins; /* the enabled ones */
+    size_t plugin_count;
+};
+
+/**
+ * Make a generation: snapshot every enabled plugin, load it in a throw-away
+ * runner, and check options and events against what it declares.
+ *
+ * @param config  taken over on success only
+ * @param dir     where snapshots go
+ * @param report  gets every mistake, with file and line
+ * @param out     set on success only; end with generation_close()
+ * @return RC_OK, RC_INVALID when the report holds errors, RC_NOMEM
+ */
+int generation_make(struct generation **out, struct config *config,
+                    const char *dir, struct config_report *report);
+
+/** Give every plugin its number in the inbox. */
+int generation_register(struct generation *generation, struct inbox *inbox,
+                        struct error *err);
+
+/** Free it, with its configuration. Accepts NULL. */
+void generation_close(struct generation *generation);
+
+/**
+ * Who gets an event.
+ *
+ * @param ids  room for generation->plugin_count ids
+ * @return how many were written
+ */
+size_t generation_route(const struct generation *generation,
+                        const struct config_endpoint *endpoint,
+                        const char *type, int livemode, uint32_t *ids);
+
+/** The plugin with that number, or NULL. */
+const struct plugin *generation_plugin(const struct generation *generation,
+                                       uint32_t id);
+
+#endif

@@ -1,0 +1,76 @@
+/* core/plugin/handshake.c: the frames of a runner's start.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/handshake.h"
+
+#include "error.h"
+#include "log.h"
+#include "plugin/generation.h"
+#include "plugin/runner.h"
+#include "plugin/wire.h"
+
+static int
+refused(struct wire_frame *frame, struct error *err)
+{
+    size_t len;
+    uint32_t stage = wire_get_u32(&frame->payload);
+    const char *why = wire_get_str(&frame->payload, &len);
+    if (wire_done(&frame->payload) != RC_OK) {
+        return error_set(err, RC_INVALID, "the runner spoke nonsense");
+    }
+    (void)stage; /* the text says it */
+    return error_set(err, RC_INVALID, "%s", why);
+}
+
+int
+handshake_manifest(struct wire_frame *frame, struct manifest *out,
+                   struct error *err)
+{
+    if (frame->header.type == WIRE_REFUSED) {
+        return refused(frame, err);
+    }
+    if (frame->header.type != WIRE_MANIFEST) {
+        return error_set(err, RC_INVALID, "the runner spoke nonsense");
+    }
+    int rc = manifest_get(&frame->payload, out);
+    return rc == RC_OK ? rc : error_set(err, rc, "the descriptor is unreadable");
+}
+
+int
+handshake_init(struct runner *runner, const struct plugin *plugin)
+{
+    wire_begin(&runner->frame, WIRE_INIT, 0);
+    wire_put_u32(&runner->frame, (uint32_t)plugin->option_count);
+    for (size_t i = 0; i < plugin->option_count; i++) {
+        wire_put_cstr(&runner->frame, plugin->options[i].name);
+        wire_put_u32(&runner->frame, plugin->options[i].type);
+        wire_put_cstr(&runner->frame, plugin->options[i].value);
+    }
+    return runner_send(runner);
+}
+
+int
+handshake_ready(struct wire_frame *frame, struct error *err)
+{
+    if (frame->header.type == WIRE_REFUSED) {
+        return refused(frame, err);
+    }
+    if (frame->header.type != WIRE_READY ||
+        wire_done(&frame->payload) != RC_OK) {
+        return error_set(err, RC_INVALID, "the runner spoke nonsense");
+    }
+    return RC_OK;
+}
+
+void
+handshake_log(struct wire_frame *frame, const char *plugin)
+{
+    size_t len;
+    struct log_value text;
+    uint32_t level = wire_get_u32(&frame->payload);
+    const char *line = wire_get_str(&frame->payload, &len);
+    if (wire_done(&frame->payload) == RC_OK) {
+        log_write(level > LOG_DEBUG ? LOG_DEBUG : (enum log_level)level,
+                  "plugin", "says", "plugin=%s text=%s", plugin,
+                  log_quote(&text, line, len));
+    }
+}

@@ -1,0 +1,31 @@
+/* core/plugin/probe.h: what is in a plugin's file, learned in a process that
+ * may die of it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_PROBE_H
+#define CORE_PROBE_H
+
+#include "plugin/manifest.h"
+
+struct config_plugin;
+struct error;
+struct plugin;
+
+/** Time for loading a file, and again for init(). */
+#define PROBE_TIMEOUT_MS 10000
+
+/**
+ * Load the .so at `path` in a runner of its own and read its descriptor; then
+ * end that runner.
+ *
+ * @param config  for the name and environment of the runner
+ * @param out     set on success only; end with manifest_fini()
+ * @return RC_OK; RC_INVALID when the file is no plugin of ours, crashes or
+ *         hangs while it is loaded; RC_IO, RC_NOMEM
+ */
+int probe_load(const struct config_plugin *config, const char *path,
+               struct manifest *out, struct error *err);
+
+/** As probe_load(), and run init() with the plugin's options: does it start?*/
+int probe_init(const struct plugin *plugin, struct error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* core/runner/scratch.h: memory that lives for one call of a handler.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_SCRATCH_H
+#define CORE_SCRATCH_H
+
+#include <stddef.h>
+
+struct scratch_chunk;
+
+/** Zero it to start. */
+struct scratch {
+    struct scratch_chunk *last;
+};
+
+/** `size` bytes aligned for any type, or NULL when there is no memory. */
+void *scratch_take(struct scratch *scratch, size_t size);
+
+/** Free all that was taken. */
+void scratch_fini(struct scratch *scratch);
+
+#endif

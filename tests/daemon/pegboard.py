@@ -1,0 +1,260 @@
+"""A Pegboard daemon under test, and the hands to prod it with.
+
+Real processes, real sockets, real signals. Each Daemon owns a fresh folder,
+listens on a free port, and is gone, with its folder, when its test ends.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+BUILD = pathlib.Path(os.environ.get("PEGBOARD_BUILD", "build")).resolve()
+BIN = BUILD / "bin" / "pegboard"
+PLUGINS = BUILD / "plugins"
+FAULTS = BUILD / "tests" / "plugins"
+SHARED = pathlib.Path(os.environ.get(
+    "PEGBOARD_SHARED", pathlib.Path(__file__).parents[3] / "shared"))
+SECRET = "whsec_test_of_the_daemon_0123456789"
+PATIENCE_S = 30  # for conditions that a sound daemon meets at once
+
+_numbers = itertools.count(1)
+
+
+def wait_for(condition, what, patience_s=PATIENCE_S):
+    """Wait until condition() is true; return what it returned."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience_s} s for: {what}")
+        time.sleep(0.01)
+
+
+def event(type="payment_intent.succeeded", id=None, obj=None, **members):
+    """The bytes of a snapshot event with an id of its own."""
+    if id is None:
+        id = f"evt_{time.time_ns():020d}{next(_numbers):06d}"
+    body = {
+        "id": id, "object": "event", "api_version": "2026-10-28.endive",
+        "created": int(time.time()),
+        "data": {"object": obj or {
+            "id": f"pi_{next(_numbers)}", "object": "payment_intent",
+            "amount": 1099, "currency": "usd", "status": "succeeded"}},
+        "livemode": False, "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None}, "type": type,
+    }
+    body.update(members)
+    return json.dumps(body, indent=2).encode()
+
+
+def id_of(body):
+    return json.loads(body)["id"]
+
+
+def sign(body, secret=SECRET, at=None):
+    """The Stripe-Signature header, made without our own code."""
+    at = int(time.time()) if at is None else at
+    mac = hmac.new(secret.encode(), str(at).encode() + b"." + body,
+                   hashlib.sha256).hexdigest()
+    return f"t={at},v1={mac}"
+
+
+class Answer:
+    """One HTTP answer."""
+
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Daemon:
+    """`pegboard serve` on a folder of its own; use it with `with`."""
+
+    def __init__(self, plugins="", server="", endpoint="", more="",
+                 secret=SECRET, folder=None, env=None, start=True,
+                 wrapper=(), state_dir=None):
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(
+            prefix="pegboard-test-"))
+        self.state = pathlib.Path(state_dir or self.folder / "state")
+        self.ini = self.folder / "pegboard.ini"
+        self.log_path = self.folder / "log"
+        self.env = dict(os.environ, **(env or {}))
+        self.wrapper = list(wrapper)
+        self.process = None
+        self.port = None
+        (self.folder / "secret").write_text(secret)
+        (self.folder / "secret").chmod(0o600)
+        self.write_ini(plugins, server, endpoint, more)
+        if start:
+            self.start()
+
+    def write_ini(self, plugins="", server="", endpoint="", more=""):
+        self.ini.write_text(
+            f"[server]\nlisten = 127.0.0.1:0\nthreads = 32\n"
+            f"state_dir = {self.state}\n{server}\n"
+            f"[log]\nlevel = debug\nformat = logfmt\n"
+            f"[plugins]\nautoload = no\n"
+            f"[endpoint main]\npath = /webhook\nsecrets = file:secret\n"
+            f"{endpoint}\n{plugins}\n{more}\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- life --------------------------------------------------------------
+
+    def start(self, ready=True):
+        self.mark = self.log_path.stat().st_size if self.log_path.exists() else 0
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.wrapper, BIN, "serve", "-c", self.ini],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.env)
+        if ready:
+            wait_for(self._serving, "the daemon to serve")
+        return self
+
+    def _serving(self):
+        if self.process.poll() is not None:
+            raise AssertionError(
+                f"daemon ended with {self.process.returncode}:\n{self.log()}")
+        found = re.search(r'msg="serving" url=http://[\d.]+:(\d+)',
+                          self.log_since_start())
+        if found:
+            self.port = int(found.group(1))
+        return found
+
+    def stop(self, number=signal.SIGTERM, patience_s=PATIENCE_S):
+        """Ask it to end; return its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(patience_s)
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def runners(self, plugin=None):
+        """Pids of our runners, of one plugin or of all."""
+        pids = []
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError, IndexError):
+                stat = (path / "stat").read_text()
+                name = stat[stat.index("(") + 1:stat.rindex(")")]
+                parent = int(stat[stat.rindex(")") + 2:].split()[1])
+                state = stat[stat.rindex(")") + 2]
+                if (parent == self.process.pid and name.startswith("peg:")
+                        and state != "Z"
+                        and (plugin is None or name == f"peg:{plugin}"[:15])):
+                    pids.append(int(path.name))
+        return pids
+
+    # -- log -----------------------------------------------------------------
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def log_since_start(self):
+        with open(self.log_path, "rb") as log:
+            log.seek(self.mark)
+            return log.read().decode(errors="replace")
+
+    def wait_log(self, pattern, patience_s=PATIENCE_S):
+        return wait_for(lambda: re.search(pattern, self.log_since_start()),
+                        f"log line {pattern!r} in:\n{self.log()[-4000:]}",
+                        patience_s)
+
+    # -- HTTP ------------------------------------------------------------------
+
+    def connect(self, timeout_s=PATIENCE_S):
+        return socket.create_connection(("127.0.0.1", self.port), timeout_s)
+
+    def request(self, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def post(self, body=None, path="/webhook", signature=None, **headers):
+        body = event() if body is None else body
+        fields = {"Content-Type": "application/json",
+                  "Stripe-Signature": signature or sign(body)}
+        fields.update({k.replace("_", "-"): v for k, v in headers.items()})
+        return self.request("POST", path, body, fields)
+
+    def raw(self, data, timeout_s=PATIENCE_S):
+        """Send bytes as they are; return all that comes until the end."""
+        with self.connect(timeout_s) as sock:
+            sock.sendall(data)
+            received = b""
+            with contextlib.suppress(ConnectionResetError):
+                while chunk := sock.recv(65536):
+                    received += chunk
+            return received
+
+    # -- inbox --------------------------------------------------------------------
+
+    def query(self, sql, *args):
+        """Read the inbox file, read-only, beside the daemon."""
+        db = sqlite3.connect(f"file:{self.state}/inbox.db?mode=ro", uri=True,
+                             timeout=10)
+        try:
+            return db.execute(sql, args).fetchall()
+        finally:
+            db.close()
+
+    def unfinished(self):
+        return self.query("SELECT count(*) FROM delivery WHERE state <> 3")[0][0]
+
+    def dead(self):
+        return self.query("SELECT count(*) FROM delivery WHERE state = 3")[0][0]
+
+    def wait_finished(self, patience_s=PATIENCE_S):
+        wait_for(lambda: self.unfinished() == 0, "no delivery left to do",
+                 patience_s)
+
+
+class TestCase(unittest.TestCase):
+    """A test that shows the daemon's log when it fails."""
+
+    def daemon(self, *args, **kwargs):
+        daemon = Daemon(*args, **kwargs)
+        self.addCleanup(daemon.__exit__)
+        self.addCleanup(self._show_log, daemon)
+        return daemon
+
+    def _show_log(self, daemon):
+        outcome = self._outcome.result
+        failed = any(test is self for test, _ in
+                     itertools.chain(outcome.failures, outcome.errors))
+        if failed and daemon.log_path.exists():
+            print(f"--- log of {daemon.folder} ---\n{daemon.log()[-8000:]}")
+
+
+def main():
+    unittest.main(verbosity=2)

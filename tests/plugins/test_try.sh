@@ -1,0 +1,115 @@
+# tests/plugins/test_try.sh RUNNER FIXTURES EVENT: what try says and how it ends,
+# for each verdict, each kind of option, and each wrong command line.
+# SPDX-License-Identifier: Apache-2.0
+runner=$1
+fixtures=$2
+event=$3
+failures=0
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+# check STATUS OUTPUT ARGUMENT...: `try` with those arguments; both streams.
+check() {
+    want_status=$1
+    want=$2
+    shift 2
+    got=$("$runner" try "$@" 2>&1)
+    status=$?
+    if [ "$status" != "$want_status" ] || [ "$got" != "$want" ]; then
+        printf 'try %s\nexpected %s: %s\ngot %s: %s\n\n' "$*" "$want_status" \
+            "$want" "$status" "$got"
+        failures=$((failures + 1))
+    fi
+}
+
+# says STATUS TEXT ARGUMENT...: the text is somewhere in what it says.
+says() {
+    want_status=$1
+    want=$2
+    shift 2
+    got=$("$runner" try "$@" 2>&1)
+    status=$?
+    case "$status $got" in
+    "$want_status "*"$want"*) ;;
+    *)
+        printf 'try %s\nexpected %s: ...%s...\ngot %s: %s\n\n' "$*" \
+            "$want_status" "$want" "$status" "$got"
+        failures=$((failures + 1))
+        ;;
+    esac
+}
+
+# Every getter, with every status, checked by the plugin itself.
+check 0 done "$fixtures/getters.so" "$event" --option given=7
+check 0 'done
+done' "$fixtures/getters.so" "$event" --option given=7 --repeat 2
+check 0 done "$fixtures/cjson.so" "$event"
+
+# Verdicts.
+check 0 done "$fixtures/noop.so" "$event"
+check 1 'retry in 5000 ms: the backend is down' "$fixtures/retry.so" "$event"
+check 1 'retry in 250 ms: the backend is down' "$fixtures/retry.so" "$event" \
+    --option delay=250ms
+check 1 'fail: no such order' "$fixtures/fail.so" "$event"
+check 1 'retry: handle() returned 99, which is no verdict' \
+    "$fixtures/verdict99.so" "$event"
+
+# What a plugin may say is bounded, and cut between characters.
+long=$(printf '%0999d' 0 | tr 0 x)
+check 1 "debug talkative: debug
+error talkative: 
+info talkative: ${long}é$(printf '%023d' 0 | tr 0 x)
+retry in 700 ms: $long" "$fixtures/talkative.so" "$event"
+
+# Where the event comes from.
+check 0 done "$fixtures/noop.so" - <"$event"
+says 4 'No such file' "$fixtures/noop.so" "$scratch/missing.json"
+printf '{"id":"evt_1"' >"$scratch/cut.json"
+says 4 'not JSON' "$fixtures/noop.so" "$scratch/cut.json"
+printf '{"id":"evt_1","type":7}' >"$scratch/odd.json"
+says 4 'not a Stripe event' "$fixtures/noop.so" "$scratch/odd.json"
+says 4 'Is a directory' "$fixtures/noop.so" "$scratch"
+
+# Facts of a thin event, by way of the ledger.
+cat >"$scratch/thin.json" <<'JSON'
+{"id": "evt_thin", "object": "v2.core.event", "type": "v1.balance.available",
+ "created": "2026-01-01T00:00:00.000Z", "livemode": false,
+ "context": "acct_1", "related_object": {"id": "obj_1", "type": "balance"}}
+JSON
+(cd "$scratch" && check 0 done "$fixtures/ledger.so" thin.json \
+    --option file=ledger.txt && exit "$failures") ||
+    failures=$((failures + 1))
+grep -q '^evt_thin v1.balance.available 1 [0-9]*$' "$scratch/ledger.txt" || {
+    echo 'the ledger does not have the event'
+    failures=$((failures + 1))
+}
+
+# Options.
+says 3 'option file is required' "$fixtures/ledger.so" "$event"
+says 3 'has no option "colour"' "$fixtures/ledger.so" "$event" \
+    --option colour=red
+says 3 'sleep_ms         time that each event takes (a whole number)' \
+    "$fixtures/ledger.so" "$event" --option colour=red
+says 3 'it declares none' "$fixtures/noop.so" "$event" --option colour=red
+says 3 '"soon" is not a duration' "$fixtures/retry.so" "$event" \
+    --option delay=soon
+says 3 'given twice' "$fixtures/retry.so" "$event" --option delay=1s \
+    --option delay=2s
+says 3 'write key=value' "$fixtures/retry.so" "$event" --option delay
+
+# Usage.
+says 2 'usage:' "$fixtures/noop.so"
+says 2 'usage:' "$fixtures/noop.so" "$event" more
+says 2 'usage:' "$fixtures/noop.so" "$event" --colour
+says 2 '--repeat must be from 1' "$fixtures/noop.so" "$event" --repeat 0
+says 2 '--timeout must be from 1' "$fixtures/noop.so" "$event" --timeout x
+says 0 'usage:' --help
+
+# A plugin named without a folder is looked for here, not in the system.
+(cd "$fixtures" && "$runner" try noop.so "$event" >/dev/null) || {
+    echo 'noop.so in the working directory is not found'
+    failures=$((failures + 1))
+}
+
+exit $((failures > 0))

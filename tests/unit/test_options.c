@@ -1,0 +1,384 @@
+/* tests/unit/test_options.c: the forms of values, the table of options, and
+ * that the sample and the printed table agree with it. SPDX-License-Identifier:
+ * Apache-2.0 */
+#include "config_fixture.h"
+
+#include "config/inifile.h"
+#include "config/options.h"
+
+typedef int parse_function(const char *text, int64_t *out);
+
+struct form {
+    const char *text;
+    int64_t value;
+};
+
+static void
+assert_forms(parse_function *parse, const struct form *good, size_t good_count,
+             const char *const *bad, size_t bad_count)
+{
+    for (size_t i = 0; i < good_count; i++) {
+        int64_t value = -77;
+        if (parse(good[i].text, &value) != RC_OK || value != good[i].value) {
+            fail_msg("\"%s\" was not read as it should be", good[i].text);
+        }
+    }
+    for (size_t i = 0; i < bad_count; i++) {
+        int64_t value = -77;
+        if (parse(bad[i], &value) != RC_INVALID || value != -77) {
+            fail_msg("\"%s\" was taken", bad[i]);
+        }
+    }
+}
+
+#define ASSERT_FORMS(parse, good, bad)                                         \
+    assert_forms(parse, good, sizeof(good) / sizeof((good)[0]), bad,           \
+                 sizeof(bad) / sizeof((bad)[0]))
+
+static void
+yes_and_no_have_eight_forms(void **state)
+{
+    (void)state;
+    static const struct form good[] = {
+        {"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {"on", 1},
+        {"off", 0}, {"1", 1},  {"0", 0},    {"Yes", 1},   {"OFF", 0}};
+    static const char *const bad[] = {"", "y", "2", "yess", " yes", "maybe"};
+    ASSERT_FORMS(option_parse_bool, good, bad);
+}
+
+static void
+whole_numbers_are_strict(void **state)
+{
+    (void)state;
+    static const struct form good[] = {{"0", 0},
+                                       {"-1", -1},
+                                       {"007", 7},
+                                       {"9223372036854775807", INT64_MAX},
+                                       {"-9223372036854775808", INT64_MIN}};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "+1",
+                                      " 1",
+                                      "1 ",
+                                      "1.5",
+                                      "0x10",
+                                      "1e3",
+                                      "9223372036854775808",
+                                      "-9223372036854775809"};
+    ASSERT_FORMS(option_parse_int, good, bad);
+}
+
+static void
+durations_need_a_unit(void **state)
+{
+    (void)state;
+    static const struct form good[] = {
+        {"0s", 0},
+        {"250ms", 250},
+        {"30s", 30000},
+        {"5m", 300000},
+        {"4h", 14400000},
+        {"35d", 3024000000},
+        {"106751991167d", INT64_C(9223372036828800000)}};
+    static const char *const bad[] = {"",
+                                      "30",
+                                      "s",
+                                      "-1s",
+                                      "1.5s",
+                                      "30 s",
+                                      "30S",
+                                      "1w",
+                                      "1min",
+                                      "30sx",
+                                      "9223372036854775808ms",
+                                      "106751991168d"};
+    ASSERT_FORMS(option_parse_duration, good, bad);
+}
+
+static void
+sizes_are_binary(void **state)
+{
+    (void)state;
+    static const struct form good[] = {
+        {"0", 0},           {"4096", 4096},
+        {"64K", 65536},     {"1M", 1048576},
+        {"1G", 1073741824}, {"8589934591G", INT64_C(9223372035781033984)}};
+    static const char *const bad[] = {"",    "K",  "1k",   "1MB",        "1 M",
+                                      "-1K", "1T", "1.5M", "8589934592G"};
+    ASSERT_FORMS(option_parse_size, good, bad);
+}
+
+static void
+every_option_is_found_by_section_and_key(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct option *options = options_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        const struct option *option = &options[i];
+        assert_ptr_equal(options_find(option->section, option->key), option);
+        assert_true(option->min <= option->max);
+        assert_true(option->help[0] != '\0');
+    }
+    assert_non_null(options_find(OPTION_PLUGIN, "env.TZ"));
+    assert_null(options_find(OPTION_ENDPOINT, "env.TZ"));
+    assert_null(options_find(OPTION_SERVER, "level"));
+}
+
+static void
+what_is_not_built_yet_is_not_in_the_table(void **state)
+{
+    (void)state;
+    assert_null(options_find(OPTION_INBOX, "retention"));
+    assert_null(options_find(OPTION_PLUGIN, "order"));
+    assert_null(options_find(OPTION_PLUGIN, "sandbox"));
+}
+
+static void
+bounds_are_printed_with_the_largest_unit(void **state)
+{
+    (void)state;
+    char room[OPTION_BOUNDS_MAX];
+    assert_string_equal(option_bounds(options_find(OPTION_PLUGIN, "timeout"),
+                                      room, sizeof(room)),
+                        "100ms to 1h");
+    assert_string_equal(
+        option_bounds(options_find(OPTION_SERVER, "drain"), room, sizeof(room)),
+        "0s to 1h");
+    assert_string_equal(option_bounds(options_find(OPTION_SERVER, "max_body"),
+                                      room, sizeof(room)),
+                        "1K to 16M");
+    assert_string_equal(
+        option_bounds(options_find(OPTION_PLUGIN, "concurrency"), room,
+                      sizeof(room)),
+        "1 to 64");
+}
+
+/* ---- The sample and the printed table ------------------------------------ */
+
+/* The text with keys that are commented out, as ";key =", put in. Comments for
+ * people begin with "; ". */
+static void
+uncomment(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        int at_start = from == text || from[-1] == '\n';
+        if (!(at_start && from[0] == ';' && from[1] >= 'a' && from[1] <= 'z')) {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
+static void
+parse_uncommented(struct inifile *ini, char *text)
+{
+    uncomment(text);
+    struct config_report report = {0};
+    assert_int_equal(inifile_parse(ini, "sample", text, strlen(text), &report),
+                     RC_OK);
+    assert_int_equal(report.count, 0);
+    report_fini(&report);
+}
+
+/* Which rows of the table a section has; NULL for a plugin's options. */
+static int
+section_kind(const char *name, enum option_section *kind)
+{
+    for (int i = OPTION_SERVER; i <= OPTION_PLUGIN; i++) {
+        const char *known = option_section_name((enum option_section)i);
+        size_t len = strcspn(known, " ");
+        if (strncmp(name, known, len) == 0 &&
+            (name[len] == '\0' || name[len] == ' ')) {
+            *kind = (enum option_section)i;
+            return strstr(name, " options") == NULL;
+        }
+    }
+    fail_msg("section [%s] is not in the table", name);
+    return 0;
+}
+
+/* All keys of all sections are in the table, in its order; none is missing. */
+static void
+assert_follows_table(const struct inifile *ini)
+{
+    size_t count;
+    const struct option *options = options_all(&count);
+    size_t next = 0;
+    for (size_t i = 0; i < ini->count; i++) {
+        const struct inifile_section *section = &ini->sections[i];
+        enum option_section kind;
+        if (!section_kind(section->name, &kind)) {
+            continue;
+        }
+        for (size_t k = 0; k < section->count; k++, next++) {
+            const struct inifile_entry *entry = &section->entries[k];
+            if (next == count || options[next].section != kind ||
+                strcmp(options[next].key, entry->key) != 0) {
+                fail_msg("line %d: \"%s\" is not what the table has next",
+                         entry->line, entry->key);
+            }
+        }
+    }
+    assert_int_equal(next, count);
+}
+
+/* Where the table has a default, it stands in the text. */
+static void
+assert_has_defaults(const struct inifile *ini, const char *plugin_file)
+{
+    size_t count;
+    const struct option *option = options_all(&count);
+    for (size_t i = 0; i < ini->count; i++) {
+        const struct inifile_section *section = &ini->sections[i];
+        enum option_section kind;
+        if (!section_kind(section->name, &kind)) {
+            continue;
+        }
+        for (size_t k = 0; k < section->count; k++, option++) {
+            const char *fallback = option->fallback;
+            if (fallback == NULL || fallback[0] == '\0') {
+                continue;
+            }
+            if (strcmp(fallback, "NAME.so") == 0) {
+                fallback = plugin_file;
+            }
+            assert_string_equal(section->entries[k].value, fallback);
+        }
+    }
+}
+
+static char *
+read_sample(const char *name)
+{
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof(path), "%s/../../etc/%s", fixture_origin, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        fail_msg("%s is not there; run this in tests/unit", path);
+    }
+    char *text = calloc(1, 65536);
+    assert_non_null(text);
+    assert_true(fread(text, 1, 65535, file) > 0);
+    fclose(file);
+    return text;
+}
+
+static void
+printed_table_is_the_table(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&text, &len);
+    assert_non_null(stream);
+    options_print(stream);
+    fclose(stream);
+
+    struct inifile ini = {0};
+    parse_uncommented(&ini, text);
+    assert_follows_table(&ini);
+    assert_has_defaults(&ini, "NAME.so");
+    inifile_fini(&ini);
+    free(text);
+}
+
+static void
+sample_has_every_key_and_its_default(void **state)
+{
+    (void)state;
+    char *text = read_sample("pegboard.ini");
+    struct inifile ini = {0};
+    parse_uncommented(&ini, text);
+    assert_follows_table(&ini);
+    assert_has_defaults(&ini, "receipts.so");
+    inifile_fini(&ini);
+    free(text);
+}
+
+/* So that people read the bounds that hold. */
+static void
+sample_tells_the_bounds(void **state)
+{
+    (void)state;
+    char *text = read_sample("pegboard.ini");
+    size_t count;
+    const struct option *options = options_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        char bounds[OPTION_BOUNDS_MAX];
+        if (options[i].max == 0 || options[i].type == OPTION_CUSTOM) {
+            continue;
+        }
+        option_bounds(&options[i], bounds, sizeof(bounds));
+        if (strstr(text, bounds) == NULL) {
+            fail_msg("%s: no \"%s\" in the sample", options[i].key, bounds);
+        }
+    }
+    free(text);
+}
+
+static void
+prepare_for_samples(void)
+{
+    assert_int_equal(mkdir("secrets", 0700), 0);
+    write_file("secrets/main", 0600, "whsec_main\n");
+    write_file("plugins/receipts.so", 0644, "not loaded here");
+    setenv("STRIPE_WEBHOOK_SECRET", "whsec_env", 1);
+}
+
+static void
+annotated_sample_loads(void **state)
+{
+    (void)state;
+    prepare_for_samples();
+    char *text = read_sample("pegboard.ini");
+    struct config *config = assert_loads(text);
+    assert_int_equal(config->plugin_count, 1);
+    assert_int_equal(config->plugins[0].event_count, 0);
+    config_close(config);
+
+    /* And also with what is commented out. */
+    uncomment(text);
+    config = assert_loads(text);
+    assert_int_equal(config->plugins[0].event_count, 2);
+    assert_string_equal(config->plugins[0].endpoints[0], "main");
+    assert_string_equal(config->plugins[0].options[0].value, "hello");
+    config_close(config);
+    free(text);
+    unsetenv("STRIPE_WEBHOOK_SECRET");
+}
+
+static void
+minimal_sample_loads(void **state)
+{
+    (void)state;
+    prepare_for_samples();
+    char *text = read_sample("minimal.ini");
+    struct config *config = assert_loads(text);
+    assert_int_equal(config->endpoint_count, 1);
+    assert_int_equal(config->plugin_count, 1); /* found in the folder */
+    config_close(config);
+    free(text);
+    unsetenv("STRIPE_WEBHOOK_SECRET");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(yes_and_no_have_eight_forms),
+        cmocka_unit_test(whole_numbers_are_strict),
+        cmocka_unit_test(durations_need_a_unit),
+        cmocka_unit_test(sizes_are_binary),
+        cmocka_unit_test(every_option_is_found_by_section_and_key),
+        cmocka_unit_test(what_is_not_built_yet_is_not_in_the_table),
+        cmocka_unit_test(bounds_are_printed_with_the_largest_unit),
+        cmocka_unit_test(printed_table_is_the_table),
+        FOLDER_TEST(sample_has_every_key_and_its_default),
+        FOLDER_TEST(sample_tells_the_bounds),
+        FOLDER_TEST(annotated_sample_loads),
+        FOLDER_TEST(minimal_sample_loads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
