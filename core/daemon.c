@@ -16,6 +16,7 @@
 #include "plugin/supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -143,16 +144,6 @@ make_state_dir(const struct config *config, struct error *err)
     return RC_OK;
 }
 
-static char *
-join(const char *dir, const char *name)
-{
-    char *path = NULL;
-    if (name[0] == '/') {
-        return strdup(name);
-    }
-    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
-}
-
 /* From the file to a checked generation; all mistakes are printed. */
 static int
 load_generation(struct daemon *d, struct error *err)
@@ -160,7 +151,6 @@ load_generation(struct daemon *d, struct error *err)
     const struct daemon_settings *settings = d->settings;
     struct config_report report = {0};
     struct config *config = NULL;
-    char *plugins = NULL;
     int rc = config_load(&config, settings->config_path, &report);
     if (rc == RC_OK) {
         log_setup(settings->verbose ? LOG_DEBUG
@@ -172,11 +162,9 @@ load_generation(struct daemon *d, struct error *err)
         rc = raise_descriptor_limit(config, err);
     }
     if (rc == RC_OK) {
-        plugins = join(config->state_dir, "plugins");
-        rc = plugins == NULL ? RC_NOMEM
-                             : generation_make(&d->generation, config, plugins,
-                                               &report);
-        free(plugins);
+        char plugins[PATH_MAX];
+        snprintf(plugins, sizeof(plugins), "%s/plugins", config->state_dir);
+        rc = generation_make(&d->generation, config, plugins, &report);
     }
     if (report.errors > 0 || !settings->quiet) {
         report_print(&report, stderr);
@@ -196,15 +184,8 @@ load_generation(struct daemon *d, struct error *err)
 static int
 open_inbox(struct daemon *d, struct error *err)
 {
-    const struct config *config = d->generation->config;
-    char *path = join(config->state_dir, config->inbox_path);
-    int rc = path == NULL ? error_set(err, RC_NOMEM, "out of memory")
-                          : inbox_open(&d->inbox, path, err);
-    free(path);
-    if (rc == RC_OK) {
-        rc = generation_register(d->generation, d->inbox, err);
-    }
-    return rc;
+    int rc = inbox_open(&d->inbox, d->generation->config->inbox_path, err);
+    return rc == RC_OK ? generation_register(d->generation, d->inbox, err) : rc;
 }
 
 static int

@@ -77,7 +77,7 @@ struct config {
     int64_t drain_ms;
     char *state_dir;
 
-    char *inbox_path; /* of the SQLite file; relative to state_dir */
+    char *inbox_path; /* of the SQLite file, with state_dir in front */
 
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */

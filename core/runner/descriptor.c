@@ -12,7 +12,8 @@
 #define EVENT_MAX 255 /* Stripe's longest type name */
 
 /* The sizes that ABI 1.0 had: no descriptor or option may be smaller. */
-#define SIZE_MIN   (offsetof(struct peg_plugin, handle) + sizeof(peg_handle_fn *))
+#define SIZE_MIN (offsetof(struct peg_plugin, handle) + sizeof(peg_handle_fn *))
+
 #define STRIDE_MIN (offsetof(peg_option, help) + sizeof(const char *))
 
 static int

@@ -10,6 +10,13 @@ static const peg_option options[] = {
     {"greeting", PEG_OPTION_STRING, 0, "", "text in front of each line"},
 };
 
+/* What stands between the greeting and the rest of the line. */
+static const char *
+gap(const char *greeting)
+{
+    return greeting[0] == '\0' ? "" : " ";
+}
+
 static int32_t
 payment_succeeded(peg_ctx *ctx, const peg_event *ev, const char *greeting)
 {
@@ -22,10 +29,10 @@ payment_succeeded(peg_ctx *ctx, const peg_event *ev, const char *greeting)
         return PEG_FAIL;
     }
     char money[PEG_MONEY_MAX];
-    peg_info(ctx, "%sPaymentIntent was successful! id=%s amount=%s currency=%s",
-             greeting, id.ptr,
-             peg_money(money, sizeof(money), amount, currency.ptr),
-             currency.ptr);
+    peg_info(
+        ctx, "%s%sPaymentIntent was successful! id=%s amount=%s currency=%s",
+        greeting, gap(greeting), id.ptr,
+        peg_money(money, sizeof(money), amount, currency.ptr), currency.ptr);
     return PEG_DONE;
 }
 
@@ -40,8 +47,8 @@ method_attached(peg_ctx *ctx, const peg_event *ev, const char *greeting)
     peg_str customer = {"none", 4};
     peg_get_str(ev, "data.object.customer", &customer); /* may be null */
     peg_info(ctx,
-             "%sPaymentMethod was attached to a Customer! id=%s customer=%s",
-             greeting, id.ptr, customer.ptr);
+             "%s%sPaymentMethod was attached to a Customer! id=%s customer=%s",
+             greeting, gap(greeting), id.ptr, customer.ptr);
     return PEG_DONE;
 }
 

@@ -10,7 +10,7 @@ expect 0 "info receipts: $paid amount=1099.00 currency=usd
 done"
 
 expect 0 "info receipts: hello $paid amount=1099.00 currency=usd
-done" '' --option 'greeting=hello '
+done" '' --option greeting=hello
 
 expect 0 "info receipts: $paid amount=109900 currency=jpy
 done" 's/"usd"/"jpy"/'

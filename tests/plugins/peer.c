@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,12 +46,17 @@ peer_setup(int argc, char **argv)
 
 /* ---- The process -------------------------------------------------------- */
 
-/* In the child. A careless parent leaves an ignored and a blocked signal. */
+/* In the child. A careless parent leaves an ignored and a blocked signal, and
+ * allows cores. */
 static void
 become_runner(int socket, pid_t parent, int out)
 {
     char parent_text[16];
     sigset_t blocked;
+    struct rlimit cores;
+    getrlimit(RLIMIT_CORE, &cores);
+    cores.rlim_cur = cores.rlim_max;
+    setrlimit(RLIMIT_CORE, &cores);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);

@@ -29,7 +29,7 @@ build=$(block sh | grep '^gcc ')
 eval "$cc ${build#gcc } -Werror" || exit 1
 
 got=$("$runner" try hello.so "$root/plugins/receipts/event.json" 2>&1)
-want=$(block '')
+want=$(block text)
 [ "$got" = "$want" ] && exit 0
 printf 'README: %s\ngot: %s\n' "$want" "$got"
 exit 1

@@ -256,6 +256,22 @@ frame_out_of_order_ends_it(void **state)
     start_ready(&runner, "noop");
     send_hello(&runner, WIRE_VERSION, "noop");
     expect_exit(&runner, 1);
+
+    /* The right fields, under the type of another frame. */
+    struct wire_writer writer = {.bytes = NULL};
+    start(&runner);
+    send_hello(&runner, WIRE_VERSION, "noop");
+    expect_frame(&runner, WIRE_MANIFEST, &frame);
+    wire_begin(&writer, WIRE_HELLO, 0);
+    wire_put_u32(&writer, 0);
+    send_frame(&runner, &writer);
+    expect_exit(&runner, 1);
+
+    start_ready(&runner, "noop");
+    put_sample(&writer, 1);
+    writer.bytes[offsetof(struct wire_header, type)] = WIRE_INIT;
+    send_frame(&runner, &writer);
+    expect_exit(&runner, 1);
 }
 
 static void

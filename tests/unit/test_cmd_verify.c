@@ -38,7 +38,7 @@ good_request_is_valid(void **state)
 {
     (void)state;
     assert_int_equal(VERIFY(BODY, header_for(BODY), "--at", AT), EXIT_OK);
-    assert_contains(cli_out, "body       45 bytes, sha256 ");
+    assert_contains(cli_out, "body       48 bytes, sha256 ");
     assert_contains(cli_out, "header     ok\n");
     assert_contains(cli_out, "timestamp  ok: " AT " (2026-11-23 13:01:02 UTC)");
     assert_contains(cli_out, "secret     ok: secret matches\n");
@@ -149,7 +149,7 @@ result_can_be_json(void **state)
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(line, "valid")));
     assert_string_equal(cJSON_GetObjectItem(line, "secret")->valuestring,
                         "secret");
-    assert_int_equal(cJSON_GetObjectItem(line, "body_bytes")->valueint, 45);
+    assert_int_equal(cJSON_GetObjectItem(line, "body_bytes")->valueint, 48);
     assert_int_equal(
         strlen(cJSON_GetObjectItem(line, "body_sha256")->valuestring), 64);
     cJSON_Delete(line);

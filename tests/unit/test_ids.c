@@ -40,22 +40,23 @@ two_thousand_ids_are_unique_and_sorted_by_time(void **state)
     }
 }
 
+/* The later ones are made first, so that the counter cannot order them. */
 static void
 later_time_sorts_behind(void **state)
 {
     (void)state;
-    static const int64_t times[] = {0,
-                                    61,
-                                    62,
-                                    INT64_C(1795438862316),
+    static const int64_t times[] = {INT64_C(218340105584895),
                                     INT64_C(1795438862317),
-                                    INT64_C(218340105584895)};
-    char before[IDS_MAX] = "";
+                                    INT64_C(1795438862316),
+                                    62,
+                                    61,
+                                    0};
+    char later[IDS_MAX] = "~";
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         char id[IDS_MAX];
         assert_int_equal(ids_make(id, "pi", 0, times[i], NULL), RC_OK);
-        assert_true(strcmp(before, id) < 0);
-        strcpy(before, id);
+        assert_true(strcmp(id, later) < 0);
+        strcpy(later, id);
     }
 }
 

@@ -1,0 +1,639 @@
+/* tests/unit/test_inbox_sqlite.c: the SQLite engine: what a batch does to the
+ * file, and which files it takes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "inbox_fixture.h"
+
+#include "inbox/sqlite_engine.h"
+
+#include <sys/wait.h>
+
+static sqlite3 *
+db_of(struct inbox_engine *engine)
+{
+    return ((struct sqlite_engine *)(void *)engine)->db;
+}
+
+static int64_t
+ask(struct inbox_engine *engine, const char *sql)
+{
+    return ask_db(db_of(engine), sql);
+}
+
+static void
+shut(struct inbox_engine *engine)
+{
+    engine->ops->close(engine);
+}
+
+/* ---- Puts ---------------------------------------------------------------- */
+
+static void
+new_event_brings_a_delivery_for_each_plugin(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    struct arrival a;
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 2)), RC_OK);
+    assert_int_equal(a.put.seq, 1);
+    assert_false(a.put.duplicate);
+    assert_false(a.put.conflict);
+    assert_int_equal(a.put.pending, 2);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"
+                                 " WHERE seq = 1 AND state = 0 AND due_ms ="
+                                 " 1000 AND plugin IN (1, 2)"),
+                     2);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM event WHERE routed"), 1);
+    shut(engine);
+}
+
+static void
+event_without_plugins_is_stored_as_unrouted(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    struct arrival a;
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 0)), RC_OK);
+    assert_int_equal(a.put.pending, 0);
+    assert_int_equal(ask(engine, "SELECT routed FROM event"), 0);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM body"), 1);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"), 0);
+    shut(engine);
+}
+
+static void
+repeat_is_stored_once_with_a_receipt(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    struct arrival a, b;
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 1)), RC_OK);
+    arrive(&b, "evt_1", 3); /* subscribers came meanwhile: same endpoint */
+    b.put.received_ms = 2000;
+    assert_int_equal(commit_put(engine, &b.put), RC_OK);
+    assert_int_equal(b.put.seq, 1);
+    assert_true(b.put.duplicate);
+    assert_false(b.put.conflict);
+    assert_int_equal(b.put.pending, 0);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM event"), 1);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"), 1);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM receipt WHERE seq = 1"
+                                 " AND received_ms = 2000 AND conflict IS"
+                                 " NULL"),
+                     1);
+    shut(engine);
+}
+
+static void
+same_id_with_other_bytes_is_flagged_and_kept(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"{\"a\":2}", "{\"a\":1} ", "{\"a\":"};
+    struct inbox_engine *engine = open_engine();
+    struct arrival a;
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 1)), RC_OK);
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        arrive(&a, "evt_1", 1);
+        a.put.body = bodies[i];
+        a.put.body_len = strlen(bodies[i]);
+        assert_int_equal(commit_put(engine, &a.put), RC_OK);
+        assert_true(a.put.duplicate);
+        assert_true(a.put.conflict);
+    }
+    assert_int_equal(ask(engine, "SELECT count(*) FROM receipt WHERE conflict"
+                                 " IN (x'7b2261223a327d', x'7b2261223a317d20',"
+                                 " x'7b2261223a')"),
+                     3);
+    assert_int_equal(
+        ask(engine, "SELECT data = x'7b2261223a317d' FROM body"), 1);
+    shut(engine);
+}
+
+static void
+other_endpoint_adds_only_what_nobody_created(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    struct arrival a;
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 2)), RC_OK);
+    struct inbox_want done = claim_due(engine, 1, 1, 9000);
+    struct inbox_result *result =
+        result_of(done.claims, INBOX_DONE, INBOX_CLOSE);
+    assert_int_equal(commit_result(engine, result), RC_OK);
+    free(result);
+    inbox_claims_free(done.claims);
+
+    /* Plugin 1 is done, 2 waits, 3 and 4 are new. */
+    arrive(&a, "evt_1", 4);
+    a.put.endpoint = "other";
+    assert_int_equal(commit_put(engine, &a.put), RC_OK);
+    assert_true(a.put.duplicate);
+    assert_int_equal(a.put.pending, 2);
+    assert_int_equal(commit_put(engine, &a.put), RC_OK);
+    assert_int_equal(a.put.pending, 0);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"), 3);
+    assert_int_equal(
+        ask(engine, "SELECT count(*) FROM delivery WHERE plugin = 1"), 0);
+    shut(engine);
+}
+
+static void
+endpoint_seen_in_a_receipt_adds_nothing_later(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    struct arrival a;
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 1)), RC_OK);
+    a.put.endpoint = "other";
+    assert_int_equal(commit_put(engine, &a.put), RC_OK);
+    a.put.plugin_count = 4; /* subscribed since: the event is old to them */
+    assert_int_equal(commit_put(engine, &a.put), RC_OK);
+    assert_int_equal(a.put.pending, 0);
+    shut(engine);
+}
+
+static void
+same_id_twice_in_a_batch_is_stored_once(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    struct arrival a, b, c;
+    arrive(&a, "evt_1", 1)->next = arrive(&b, "evt_2", 1);
+    b.put.next = arrive(&c, "evt_1", 1);
+    struct inbox_batch batch = {.puts = &a.put};
+    assert_int_equal(engine->ops->commit(engine, &batch, NULL), RC_OK);
+    assert_false(a.put.duplicate);
+    assert_false(b.put.duplicate);
+    assert_true(c.put.duplicate);
+    assert_int_equal(c.put.seq, a.put.seq);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM event"), 2);
+    shut(engine);
+}
+
+static void
+bytes_come_back_exactly(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    const size_t big = 1 << 20;
+    char *bytes = malloc(big);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < big; i++) {
+        bytes[i] = (char)(i * i >> 7);
+    }
+    static const size_t sizes[] = {1, 2, 4095, 16384, 65537, 1 << 20};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct arrival a;
+        char id[32];
+        snprintf(id, sizeof(id), "evt_%zu", i);
+        arrive(&a, id, 1);
+        a.event.family = EVENT_THIN;
+        a.put.body = bytes;
+        a.put.body_len = sizes[i];
+        assert_int_equal(commit_put(engine, &a.put), RC_OK);
+        assert_int_equal(commit_put(engine, &a.put), RC_OK);
+        assert_false(a.put.conflict);
+    }
+    shut(engine);
+
+    engine = open_engine();
+    struct inbox_want want = claim_due(engine, 1, COUNT(sizes), 9000);
+    assert_int_equal(want.claimed, COUNT(sizes));
+    size_t i = 0;
+    for (struct inbox_claim *c = want.claims; c != NULL; c = c->next, i++) {
+        assert_int_equal(c->body_len, sizes[i]);
+        assert_memory_equal(c->body, bytes, sizes[i]);
+        assert_int_equal(c->body[c->body_len], 0);
+        assert_string_equal(c->signature, "t=1,v1=00");
+        assert_string_equal(c->type, "charge.captured");
+        assert_string_equal(c->account, "");
+        assert_int_equal(c->created_s, 1700000000);
+        assert_int_equal(c->received_ms, 1000);
+        assert_true(c->livemode);
+        assert_true(c->thin);
+    }
+    inbox_claims_free(want.claims);
+    free(bytes);
+    shut(engine);
+}
+
+/* ---- Claims and results ------------------------------------------------------ */
+
+/* Events evt_0 ... for plugin 1, due at these times. */
+static void
+put_due(struct inbox_engine *engine, const int64_t *due_ms, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct arrival a;
+        char id[32];
+        snprintf(id, sizeof(id), "evt_%zu", i);
+        arrive(&a, id, 1)->received_ms = due_ms[i];
+        assert_int_equal(commit_put(engine, &a.put), RC_OK);
+    }
+}
+
+static void
+claims_come_by_due_time_and_age_up_to_the_limit(void **state)
+{
+    (void)state;
+    static const int64_t due_ms[] = {300, 100, 200, 100, 500};
+    static const char *const order[] = {"evt_1", "evt_3", "evt_2", "evt_0"};
+    struct inbox_engine *engine = open_engine();
+    put_due(engine, due_ms, COUNT(due_ms));
+
+    struct inbox_want want = claim_due(engine, 2, 9, 400);
+    assert_int_equal(want.claimed, 0); /* another plugin's */
+    assert_true(want.next_ms == INT64_MAX);
+    want = claim_due(engine, 1, 9, 99);
+    assert_int_equal(want.claimed, 0);
+    assert_null(want.claims);
+    assert_int_equal(want.next_ms, 100);
+
+    size_t at = 0;
+    for (unsigned limit = 1; at < COUNT(order); limit++) {
+        want = claim_due(engine, 1, limit, 400);
+        for (struct inbox_claim *c = want.claims; c != NULL; c = c->next) {
+            assert_string_equal(c->event_id, order[at++]);
+            assert_int_equal(c->attempt, 1);
+            assert_int_equal(c->lease, 1);
+            assert_int_equal(c->first_ms, 400);
+        }
+        assert_int_equal(want.claimed, limit == 3 ? 1 : limit);
+        assert_int_equal(want.next_ms, limit == 1 ? 100
+                                       : limit == 2 ? 300
+                                                    : 500);
+        inbox_claims_free(want.claims);
+    }
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"
+                                 " WHERE state = 1"),
+                     4);
+    shut(engine);
+}
+
+static void
+claims_see_the_puts_of_their_own_batch(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    struct arrival a;
+    struct inbox_want wants[] = {{.plugin = 2, .count = 1},
+                                 {.plugin = 1, .count = 1}};
+    struct inbox_batch batch = {.puts = arrive(&a, "evt_1", 2),
+                                .wants = wants,
+                                .want_count = 2,
+                                .now_ms = 1000};
+    assert_int_equal(engine->ops->commit(engine, &batch, NULL), RC_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(wants[i].claimed, 1);
+        assert_int_equal(wants[i].claims->seq, a.put.seq);
+        inbox_claims_free(wants[i].claims);
+    }
+    shut(engine);
+}
+
+static void
+more_claims_than_one_go_gives_are_due_at_once(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    int64_t due_ms[100] = {0};
+    put_due(engine, due_ms, 100);
+    struct inbox_want want = claim_due(engine, 1, 100, 1);
+    unsigned first = want.claimed;
+    assert_true(first > 0 && want.next_ms <= 1);
+    inbox_claims_free(want.claims);
+    want = claim_due(engine, 1, 100 - first, 1);
+    assert_int_equal(first + want.claimed, 100);
+    inbox_claims_free(want.claims);
+    shut(engine);
+}
+
+/* Claim the one delivery at `now_ms`, and say what becomes of it. */
+static struct inbox_result *
+end_attempt(struct inbox_engine *engine, int64_t now_ms,
+            enum inbox_outcome outcome, enum inbox_next next, int64_t due_ms)
+{
+    struct inbox_want want = claim_due(engine, 1, 1, now_ms);
+    assert_int_equal(want.claimed, 1);
+    struct inbox_result *result = result_of(want.claims, outcome, next);
+    result->due_ms = due_ms;
+    snprintf(result->note, sizeof(result->note), "note %u", result->attempt);
+    inbox_claims_free(want.claims);
+    assert_int_equal(commit_result(engine, result), RC_OK);
+    return result;
+}
+
+static void
+delivery_is_retried_undone_and_closed(void **state)
+{
+    (void)state;
+    static const int64_t due_ms[] = {100};
+    struct inbox_engine *engine = open_engine();
+    put_due(engine, due_ms, 1);
+
+    free(end_attempt(engine, 150, INBOX_LOST, INBOX_UNDO, 0));
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery WHERE state = 0"
+                                 " AND attempt = 0 AND first_ms IS NULL"
+                                 " AND due_ms = 100 AND lease = 1"),
+                     1);
+    free(end_attempt(engine, 200, INBOX_RETRY, INBOX_AGAIN, 700));
+    assert_int_equal(claim_due(engine, 1, 1, 699).claimed, 0);
+    free(end_attempt(engine, 700, INBOX_LOST, INBOX_UNDO, 0));
+    assert_int_equal(ask(engine, "SELECT first_ms FROM delivery"
+                                 " WHERE attempt = 1 AND due_ms = 700"),
+                     200);
+    free(end_attempt(engine, 800, INBOX_DONE, INBOX_CLOSE, 0));
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"), 0);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM attempt"), 2);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM attempt WHERE n = 1"
+                                 " AND outcome = 2 AND note = 'note 1' AND"
+                                 " started_ms = 5000 AND duration_us = 77"),
+                     1);
+    assert_int_equal(ask(engine, "SELECT outcome FROM attempt WHERE n = 2"), 0);
+    shut(engine);
+}
+
+static void
+buried_delivery_stays_and_is_never_claimed(void **state)
+{
+    (void)state;
+    static const int64_t due_ms[] = {100};
+    struct inbox_engine *engine = open_engine();
+    put_due(engine, due_ms, 1);
+    struct inbox_result *result =
+        end_attempt(engine, 200, INBOX_FAIL, INBOX_BURY, 0);
+    result->note[0] = '\0'; /* said again: a buried one has no holder */
+    assert_int_equal(commit_result(engine, result), RC_OK);
+    free(result);
+    struct inbox_want want = claim_due(engine, 1, 9, INT64_MAX);
+    assert_int_equal(want.claimed, 0);
+    assert_true(want.next_ms == INT64_MAX);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"
+                                 " WHERE state = 3"),
+                     1);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM attempt"), 1);
+    shut(engine);
+}
+
+static void
+stale_result_changes_nothing(void **state)
+{
+    (void)state;
+    static const enum inbox_next all[] = {INBOX_CLOSE, INBOX_AGAIN, INBOX_BURY,
+                                          INBOX_UNDO};
+    static const int64_t due_ms[] = {100};
+    struct inbox_engine *engine = open_engine();
+    put_due(engine, due_ms, 1);
+    struct inbox_result *old =
+        end_attempt(engine, 200, INBOX_RETRY, INBOX_AGAIN, 100);
+    struct inbox_want want = claim_due(engine, 1, 1, 300);
+    assert_int_equal(want.claims->lease, 2);
+    inbox_claims_free(want.claims);
+
+    for (size_t i = 0; i < COUNT(all); i++) {
+        old->next = all[i];
+        assert_int_equal(commit_result(engine, old), RC_OK);
+        assert_int_equal(ask(engine, "SELECT count(*) FROM delivery WHERE"
+                                     " state = 1 AND lease = 2 AND attempt = 2"
+                                     " AND due_ms = 100"),
+                         1);
+        assert_int_equal(ask(engine, "SELECT count(*) FROM attempt"), 1);
+    }
+    free(old);
+    shut(engine);
+}
+
+/* ---- Opening --------------------------------------------------------------------- */
+
+static void
+reopening_frees_leases_and_logs_them_as_lost(void **state)
+{
+    (void)state;
+    static const int64_t due_ms[] = {100, 101};
+    struct inbox_engine *engine = open_engine();
+    put_due(engine, due_ms, 2);
+    free(end_attempt(engine, 200, INBOX_RETRY, INBOX_AGAIN, 50));
+    struct inbox_want want = claim_due(engine, 1, 1, 300);
+    assert_int_equal(want.claims->attempt, 2);
+    inbox_claims_free(want.claims);
+    shut(engine);
+
+    engine = open_engine();
+    assert_int_equal(ask(engine, "SELECT count(*) FROM delivery"
+                                 " WHERE state = 0"),
+                     2);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM attempt WHERE seq = 1"
+                                 " AND n = 2 AND outcome = 6"),
+                     1);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM attempt"), 2);
+    want = claim_due(engine, 1, 1, 300);
+    assert_int_equal(want.claims->attempt, 3);
+    assert_int_equal(want.claims->lease, 3);
+    inbox_claims_free(want.claims);
+    shut(engine);
+}
+
+static void
+plugin_keeps_its_number(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    uint32_t a, b, again;
+    assert_int_equal(engine->ops->plugin_id(engine, "a", &a, NULL), RC_OK);
+    assert_int_equal(engine->ops->plugin_id(engine, "b", &b, NULL), RC_OK);
+    assert_int_not_equal(a, b);
+    shut(engine);
+    engine = open_engine();
+    assert_int_equal(engine->ops->plugin_id(engine, "b", &again, NULL), RC_OK);
+    assert_int_equal(again, b);
+    shut(engine);
+}
+
+static void
+refused(int expected, const char *why)
+{
+    struct inbox_engine *engine = NULL;
+    struct error err = {0};
+    assert_int_equal(sqlite_open(&engine, inbox_path, &err), expected);
+    assert_null(engine);
+    if (strstr(err.text, why) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", err.text, why);
+    }
+}
+
+static void
+file_of_a_newer_version_is_refused(void **state)
+{
+    (void)state;
+    shut(open_engine());
+    assert_int_equal(ask_file("PRAGMA user_version"), 1);
+    ask_file("PRAGMA user_version = 2");
+    refused(RC_INVALID, "newer pegboard");
+    ask_file("PRAGMA user_version = 1");
+    shut(open_engine());
+}
+
+static void
+foreign_files_are_refused_and_left_alone(void **state)
+{
+    (void)state;
+    ask_file("PRAGMA user_version = 7");
+    refused(RC_INVALID, "some other SQLite file");
+    ask_file("PRAGMA user_version = 0");
+    ask_file("PRAGMA application_id = 7");
+    refused(RC_INVALID, "some other SQLite file");
+    /* What most programs leave: tables, and no numbers. */
+    ask_file("PRAGMA application_id = 0");
+    ask_file("CREATE TABLE cookies(id INTEGER)");
+    refused(RC_INVALID, "some other SQLite file");
+    assert_int_equal(ask_file("SELECT count(*) FROM sqlite_schema"), 1);
+    assert_int_equal(ask_file("SELECT count(*) FROM pragma_journal_mode"
+                              " WHERE journal_mode = 'delete'"),
+                     1);
+
+    FILE *file = fopen(inbox_path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 200; i++) {
+        fputs("not a database, but quite long\n", file);
+    }
+    fclose(file);
+    refused(RC_CORRUPT, "not a database");
+}
+
+static void
+file_in_use_is_refused_in_this_and_in_another_process(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    refused(RC_BUSY, "in use by another pegboard");
+    pid_t child = fork();
+    if (child == 0) {
+        struct inbox_engine *second;
+        _exit(sqlite_open(&second, inbox_path, NULL) == RC_BUSY ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+
+    struct arrival a; /* the first one is none the worse */
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 1)), RC_OK);
+    shut(engine);
+    shut(open_engine());
+}
+
+static void
+files_are_private_whatever_the_umask(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"", "-wal", "-shm", ".lock"};
+    mode_t old = umask(0);
+    struct inbox_engine *engine = open_engine();
+    umask(old);
+    struct arrival a;
+    assert_int_equal(commit_put(engine, arrive(&a, "evt_1", 1)), RC_OK);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[128];
+        struct stat st;
+        snprintf(path, sizeof(path), "%s%s", inbox_path, names[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+    }
+    shut(engine);
+}
+
+static void
+unusable_path_is_an_error(void **state)
+{
+    (void)state;
+    snprintf(inbox_path, sizeof(inbox_path), "%s/none/inbox.db", inbox_folder);
+    refused(RC_IO, "none/inbox.db");
+    snprintf(inbox_path, sizeof(inbox_path), "%s", inbox_folder);
+    refused(RC_IO, inbox_folder);
+    char lock[128];
+    snprintf(lock, sizeof(lock), "%s.lock", inbox_folder);
+    assert_int_equal(remove(lock), 0);
+}
+
+static void
+settings_are_in_force(void **state)
+{
+    (void)state;
+    struct inbox_engine *engine = open_engine();
+    assert_int_equal(ask(engine, "PRAGMA synchronous"), 2);
+    assert_int_equal(ask(engine, "SELECT count(*) FROM pragma_journal_mode"
+                                 " WHERE journal_mode = 'wal'"),
+                     1);
+    assert_int_equal(ask(engine, "PRAGMA page_size"), 16384);
+    assert_int_equal(ask(engine, "PRAGMA auto_vacuum"), 2);
+    assert_int_equal(ask(engine, "PRAGMA wal_autocheckpoint"), 256);
+    assert_int_equal(ask(engine, "PRAGMA fullfsync"), 1);
+    assert_int_equal(ask(engine, "PRAGMA checkpoint_fullfsync"), 1);
+    assert_int_equal(ask(engine, "PRAGMA secure_delete"), 2);
+    assert_int_equal(ask(engine, "PRAGMA trusted_schema"), 0);
+    assert_int_equal(ask(engine, "PRAGMA cell_size_check"), 1);
+    assert_int_equal(ask(engine, "PRAGMA application_id"), 0x50454742);
+    shut(engine);
+}
+
+/* Each hot query finds its rows by an index, without a scan or a sort. */
+static void
+hot_queries_never_scan(void **state)
+{
+    (void)state;
+    static const enum sqlite_query hot[] = {
+        QUERY_FIND_EVENT, QUERY_SEEN_ENDPOINT, QUERY_ADD_DELIVERY, QUERY_CLOSE,
+        QUERY_RESCHEDULE, QUERY_UNDO,          QUERY_PICK,         QUERY_TAKE,
+        QUERY_LOAD,       QUERY_NEXT_DUE,
+    };
+    struct inbox_engine *engine = open_engine();
+    sqlite3_stmt **queries =
+        ((struct sqlite_engine *)(void *)engine)->queries;
+    for (size_t i = 0; i < COUNT(hot); i++) {
+        char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s",
+                                    sqlite3_sql(queries[hot[i]]));
+        sqlite3_stmt *plan;
+        assert_int_equal(
+            sqlite3_prepare_v2(db_of(engine), sql, -1, &plan, NULL), SQLITE_OK);
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+            const char *line = (const char *)sqlite3_column_text(plan, 3);
+            if ((strncmp(line, "SCAN", 4) == 0 &&
+                 strstr(line, "CONSTANT ROW") == NULL) ||
+                strstr(line, "TEMP B-TREE") != NULL) {
+                fail_msg("%s: %s", sql, line);
+            }
+        }
+        sqlite3_finalize(plan);
+        sqlite3_free(sql);
+    }
+    shut(engine);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        INBOX_TEST(new_event_brings_a_delivery_for_each_plugin),
+        INBOX_TEST(event_without_plugins_is_stored_as_unrouted),
+        INBOX_TEST(repeat_is_stored_once_with_a_receipt),
+        INBOX_TEST(same_id_with_other_bytes_is_flagged_and_kept),
+        INBOX_TEST(other_endpoint_adds_only_what_nobody_created),
+        INBOX_TEST(endpoint_seen_in_a_receipt_adds_nothing_later),
+        INBOX_TEST(same_id_twice_in_a_batch_is_stored_once),
+        INBOX_TEST(bytes_come_back_exactly),
+        INBOX_TEST(claims_come_by_due_time_and_age_up_to_the_limit),
+        INBOX_TEST(claims_see_the_puts_of_their_own_batch),
+        INBOX_TEST(more_claims_than_one_go_gives_are_due_at_once),
+        INBOX_TEST(delivery_is_retried_undone_and_closed),
+        INBOX_TEST(buried_delivery_stays_and_is_never_claimed),
+        INBOX_TEST(stale_result_changes_nothing),
+        INBOX_TEST(reopening_frees_leases_and_logs_them_as_lost),
+        INBOX_TEST(plugin_keeps_its_number),
+        INBOX_TEST(file_of_a_newer_version_is_refused),
+        INBOX_TEST(foreign_files_are_refused_and_left_alone),
+        INBOX_TEST(file_in_use_is_refused_in_this_and_in_another_process),
+        INBOX_TEST(files_are_private_whatever_the_umask),
+        INBOX_TEST(unusable_path_is_an_error),
+        INBOX_TEST(settings_are_in_force),
+        INBOX_TEST(hot_queries_never_scan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
