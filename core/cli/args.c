@@ -6,6 +6,7 @@
 #include "config/options.h"
 #include "config/report.h"
 #include "suggest.h"
+#include "value.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -234,7 +235,7 @@ args_int(const struct args *args, const char *name, int64_t min, int64_t max,
     if (text == NULL) {
         return 0;
     }
-    if (option_parse_int(text, &value) != 0 || value < min || value > max) {
+    if (value_parse_int(text, &value) != 0 || value < min || value > max) {
         return args_error(args,
                           "--%s: \"%s\" is not a whole number from %lld to "
                           "%lld",
@@ -248,7 +249,7 @@ int
 args_duration(const struct args *args, const char *name, int64_t *ms)
 {
     const char *text = args_value(args, name);
-    if (text != NULL && option_parse_duration(text, ms) != 0) {
+    if (text != NULL && value_parse_duration(text, ms) != 0) {
         return args_error(args,
                           "--%s: \"%s\" is not a duration such as 400s or 5m",
                           name, text);

@@ -15,10 +15,10 @@
 #include "error.h"
 #include "input.h"
 #include "post.h"
-#include "stripe/document.h"
+#include "template/document.h"
 #include "stripe/event.h"
 #include "stripe/signature.h"
-#include "stripe/template.h"
+#include "template/template.h"
 #include "target.h"
 #include "trigger_list.h"
 

@@ -17,7 +17,7 @@
 #include "error.h"
 #include "input.h"
 #include "stripe/digest.h"
-#include "stripe/document.h"
+#include "template/document.h"
 #include "stripe/signature.h"
 #include "target.h"
 

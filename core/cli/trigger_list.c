@@ -8,7 +8,7 @@
 #include "command.h"
 #include "stripe/catalog.h"
 #include "stripe/event.h"
-#include "stripe/template.h"
+#include "template/template.h"
 
 /* A pattern as in subscriptions, or any part of a name. */
 static int

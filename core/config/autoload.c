@@ -1,10 +1,10 @@
 /* core/config/autoload.c: the plugins folder, and plugins without a section.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
-#include "paths.h"
-#include "report.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "config/report.h"
 
 #include <dirent.h>
 #include <errno.h>

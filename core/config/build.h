@@ -4,7 +4,7 @@
 #ifndef CORE_BUILD_H
 #define CORE_BUILD_H
 
-#include "options.h"
+#include "config/options.h"
 
 struct config;
 struct config_pair;

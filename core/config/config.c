@@ -1,13 +1,13 @@
 /* core/config/config.c: one configuration, read from an INI file and checked
  * whole.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
+#include "config/config.h"
 
-#include "build.h"
+#include "config/build.h"
 #include "error.h"
-#include "inifile.h"
-#include "paths.h"
-#include "report.h"
+#include "config/inifile.h"
+#include "config/paths.h"
+#include "config/report.h"
 #include "stripe/signature.h"
 
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* core/config/endpoint.c: an endpoint's path and its secrets. No message ever
  * shows a secret: only what it was referred to as.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
+#include "config/config.h"
 #include "error.h"
-#include "secret.h"
+#include "config/secret.h"
 #include "stripe/signature.h"
 
 #include <ctype.h>

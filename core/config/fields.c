@@ -1,12 +1,13 @@
 /* core/config/fields.c: from a key's text to a field of the configuration.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
+#include "config/config.h"
 #include "error.h"
-#include "report.h"
-#include "paths.h"
+#include "config/report.h"
+#include "config/paths.h"
 #include "suggest.h"
+#include "value.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -127,13 +128,13 @@ read_number(const struct value *value, const struct field *field, int64_t *out)
     int rc;
     const char *form;
     if (option->type == OPTION_DURATION) {
-        rc = option_parse_duration(value->text, &number);
+        rc = value_parse_duration(value->text, &number);
         form = "a duration: write a number with ms, s, m, h or d behind it";
     } else if (option->type == OPTION_SIZE) {
-        rc = option_parse_size(value->text, &number);
+        rc = value_parse_size(value->text, &number);
         form = "a size: write a number of bytes, or one with K, M or G";
     } else {
-        rc = option_parse_int(value->text, &number);
+        rc = value_parse_int(value->text, &number);
         form = "a whole number: write one";
     }
     if (rc != RC_OK) {
@@ -154,7 +155,7 @@ static void
 read_bool(const struct value *value, int *out)
 {
     int64_t flag;
-    if (option_parse_bool(value->text, &flag) != RC_OK) {
+    if (value_parse_bool(value->text, &flag) != RC_OK) {
         value_error(value, "\"%.64s\" is neither yes nor no", value->text);
         return;
     }

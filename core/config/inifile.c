@@ -1,9 +1,9 @@
 /* core/config/inifile.c: an INI file's sections and keys in memory.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "inifile.h"
+#include "config/inifile.h"
 
 #include "error.h"
-#include "report.h"
+#include "config/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /* core/config/inifile_pairs.c: keys and values from inih's handler: kept,
  * joined when indented lines continue them, refused when given twice or cut.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "inifile_parser.h"
+#include "config/inifile_parser.h"
 
-#include "inifile.h"
-#include "report.h"
+#include "config/inifile.h"
+#include "config/report.h"
 
 #include <ctype.h>
 #include <stdlib.h>

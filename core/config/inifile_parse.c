@@ -1,11 +1,11 @@
 /* core/config/inifile_parse.c: inih does the parsing; we feed it line by line,
  * and report what it would cut, join or pass over.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "inifile.h"
+#include "config/inifile.h"
 
 #include "error.h"
-#include "inifile_parser.h"
-#include "report.h"
+#include "config/inifile_parser.h"
+#include "config/report.h"
 
 #include <ctype.h>
 #include <ini.h>

@@ -1,10 +1,10 @@
 /* core/config/keys.c: a section's keys, matched with the table of options.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
-#include "inifile.h"
-#include "report.h"
+#include "config/config.h"
+#include "config/inifile.h"
+#include "config/report.h"
 #include "suggest.h"
 
 #include <string.h>

@@ -1,9 +1,10 @@
 /* core/config/listen.c: addresses: where to listen, and whom to believe.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
+#include "config/config.h"
 #include "error.h"
+#include "value.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -80,7 +81,7 @@ parse_address(const char *item, struct sockaddr_in *out)
         return "write an IPv4 address; host names are not looked up";
     }
     int64_t port;
-    if (option_parse_int(colon + 1, &port) != RC_OK || port < 0 ||
+    if (value_parse_int(colon + 1, &port) != RC_OK || port < 0 ||
         port > UINT16_MAX) {
         return "a port is 0 to 65535 (0: any free one)";
     }

@@ -1,13 +1,14 @@
 /* core/config/lists.c: comma separated values, and the lists among the options:
  * event types, endpoints, and the two ends of retry.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
+#include "config/config.h"
 #include "error.h"
 #include "stripe/catalog.h"
 #include "stripe/event.h"
 #include "suggest.h"
+#include "value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -181,8 +182,8 @@ read_retry(const struct value *value)
     }
     snprintf(first, sizeof(first), "%.*s", (int)(dots - value->text),
              value->text);
-    if (option_parse_duration(first, &first_ms) != RC_OK ||
-        option_parse_duration(dots + 2, &max_ms) != RC_OK) {
+    if (value_parse_duration(first, &first_ms) != RC_OK ||
+        value_parse_duration(dots + 2, &max_ms) != RC_OK) {
         value_error(value,
                     "\"%.64s\" is not the first and the largest delay; write "
                     "them as 5s..4h",

@@ -1,6 +1,6 @@
 /* core/config/options.c: the table of everything that can be set.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "options.h"
+#include "config/options.h"
 
 #include <inttypes.h>
 #include <string.h>

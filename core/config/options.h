@@ -59,11 +59,4 @@ const char *option_bounds(const struct option *option, char *room, size_t size);
 /** Print the table for people, as `pegboard help config` does. */
 void options_print(FILE *to);
 
-/* Values of plugin options have the same forms, so these are shared.
- * @return RC_OK or RC_INVALID */
-int option_parse_bool(const char *text, int64_t *out);
-int option_parse_int(const char *text, int64_t *out);
-int option_parse_duration(const char *text, int64_t *ms);
-int option_parse_size(const char *text, int64_t *bytes);
-
 #endif

@@ -1,8 +1,8 @@
 /* core/config/paths.c: joining paths, and where a configuration is looked for.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "paths.h"
+#include "config/paths.h"
 
-#include "config.h"
+#include "config/config.h"
 
 #include <limits.h>
 #include <stdio.h>

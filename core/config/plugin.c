@@ -1,10 +1,10 @@
 /* core/config/plugin.c: a plugin's own keys, and the file it is loaded from.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
-#include "paths.h"
-#include "report.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "config/report.h"
 
 #include <errno.h>
 #include <stdlib.h>

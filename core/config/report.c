@@ -1,6 +1,6 @@
 /* core/config/report.c: all mistakes and warnings of one file, in order.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "report.h"
+#include "config/report.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

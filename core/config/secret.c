@@ -1,8 +1,8 @@
 /* core/config/secret.c: references to secrets, and what they lead to.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "secret.h"
+#include "config/secret.h"
 
-#include "paths.h"
+#include "config/paths.h"
 #include "error.h"
 
 #include <errno.h>

@@ -2,11 +2,11 @@
  * configuration from them in an order in which all that a key refers to is
  * there before it.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
-#include "inifile.h"
-#include "report.h"
+#include "config/config.h"
+#include "config/inifile.h"
+#include "config/report.h"
 #include "suggest.h"
 
 #include <string.h>

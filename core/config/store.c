@@ -1,9 +1,9 @@
 /* core/config/store.c: [inbox] store: which engine keeps the events, and where.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "build.h"
+#include "config/build.h"
 
-#include "config.h"
-#include "paths.h"
+#include "config/config.h"
+#include "config/paths.h"
 
 #include <string.h>
 

@@ -196,6 +196,10 @@ lock_file(struct sqlite_engine *engine, const char *path, struct error *err)
                            lock_path);
     }
     if (flock(engine->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) {
+            return error_errno(err, RC_IO, errno, "inbox: cannot lock %s",
+                               lock_path);
+        }
         return error_set(err, RC_BUSY,
                          "inbox: %s is in use by another pegboard; stop that "
                          "one first, or give this one its own state_dir",

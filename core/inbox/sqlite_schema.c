@@ -183,15 +183,18 @@ static int
 check_identity(struct sqlite_engine *engine, int64_t *version,
                struct error *err)
 {
-    int64_t id;
+    int64_t id, objects;
     int rc = ask(engine, "PRAGMA application_id", &id, err);
     if (rc == RC_OK) {
         rc = ask(engine, "PRAGMA user_version", version, err);
     }
+    if (rc == RC_OK) { /* most programs set neither of the two numbers */
+        rc = ask(engine, "SELECT count(*) FROM sqlite_schema", &objects, err);
+    }
     if (rc != RC_OK) {
         return rc;
     }
-    if (id != APPLICATION_ID && (id != 0 || *version != 0)) {
+    if (id != APPLICATION_ID && (id != 0 || *version != 0 || objects != 0)) {
         return error_set(err, RC_INVALID,
                          "inbox: %s is not an inbox but some other SQLite file",
                          sqlite3_db_filename(engine->db, "main"));

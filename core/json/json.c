@@ -1,9 +1,9 @@
 /* core/json/json.c: the reader: tokens in order, whole values, whole texts.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "json.h"
+#include "json/json.h"
 
 #include "error.h"
-#include "scan.h"
+#include "json/scan.h"
 
 static enum json_kind
 kind_of(char first)

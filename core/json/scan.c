@@ -1,6 +1,6 @@
 /* core/json/scan.c: the grammar of RFC 8259, byte by byte or word by word.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "scan.h"
+#include "json/scan.h"
 
 #include <endian.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef CORE_JSON_SCAN_H
 #define CORE_JSON_SCAN_H
 
-#include "json.h"
+#include "json/json.h"
 
 #include <stdbool.h>
 

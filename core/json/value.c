@@ -1,6 +1,6 @@
 /* core/json/value.c: values of a checked text: by path, as text, as integer.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "json.h"
+#include "json/json.h"
 
 #include "error.h"
 

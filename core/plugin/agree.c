@@ -7,7 +7,7 @@
 #include "config/secret.h"
 #include "error.h"
 #include "plugin/generation.h"
-#include "plugin/value.h"
+#include "value.h"
 #include "stripe/event.h"
 #include "suggest.h"
 

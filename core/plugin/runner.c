@@ -262,8 +262,10 @@ runner_flush(struct runner *runner)
         sent += (size_t)n;
     }
     int closed = sent < runner->out_len && errno != EAGAIN;
-    memmove(runner->out, runner->out + sent, runner->out_len - sent);
     runner->out_len -= sent;
+    if (runner->out_len > 0) {
+        memmove(runner->out, runner->out + sent, runner->out_len);
+    }
     return closed ? RC_CLOSED : RC_OK;
 }
 
@@ -297,9 +299,10 @@ runner_is_writing(const struct runner *runner)
 static int
 make_room(struct runner *runner)
 {
-    memmove(runner->in, runner->in + runner->in_taken,
-            runner->in_len - runner->in_taken);
     runner->in_len -= runner->in_taken;
+    if (runner->in_len > 0) {
+        memmove(runner->in, runner->in + runner->in_taken, runner->in_len);
+    }
     runner->in_taken = 0;
     if (runner->in_cap - runner->in_len >= READ_BYTES) {
         return RC_OK;

@@ -3,7 +3,7 @@
 #include "runner/descriptor.h"
 
 #include "error.h"
-#include "plugin/value.h"
+#include "value.h"
 #include "plugin/wire.h"
 
 #include <stdlib.h>

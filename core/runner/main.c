@@ -1,7 +1,7 @@
 /* core/runner/main.c: pegboard-runner, the process in which one plugin lives.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "error.h"
-#include "plugin/value.h"
+#include "value.h"
 #include "runner/process.h"
 #include "runner/serve.h"
 #include "runner/try.h"

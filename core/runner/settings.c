@@ -4,7 +4,7 @@
 
 #include "error.h"
 #include "plugin/manifest.h"
-#include "plugin/value.h"
+#include "value.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "error.h"
 #include "plugin/manifest.h"
-#include "plugin/value.h"
+#include "value.h"
 #include "runner/host.h"
 #include "runner/load.h"
 #include "runner/sample.h"

@@ -1,8 +1,8 @@
 /* core/stripe/catalog.c: the event types that Stripe documents.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "catalog.h"
+#include "stripe/catalog.h"
 
-#include "event.h"
+#include "stripe/event.h"
 #include "suggest.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #define THIN CATALOG_THIN
 
 static const struct catalog_type types[] = {
-#include "catalog_types.inc"
+#include "stripe/catalog_types.inc"
 };
 
 #undef SNAP

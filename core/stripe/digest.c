@@ -1,6 +1,6 @@
 /* core/stripe/digest.c: SHA-256 of bytes and of files.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "digest.h"
+#include "stripe/digest.h"
 
 #include "error.h"
 

@@ -1,6 +1,6 @@
 /* core/stripe/event.c: the envelope of an event, in one pass over its bytes.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "event.h"
+#include "stripe/event.h"
 
 #include "error.h"
 #include "json/json.h"

@@ -1,7 +1,7 @@
 /* core/stripe/signature.c: the Stripe-Signature header, made and checked.
  * The header is never copied and never cut at a NUL: it is walked by index.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "signature.h"
+#include "stripe/signature.h"
 
 #include "error.h"
 

@@ -91,6 +91,34 @@ delay_and_reason_travel_with_the_verdict(void **state)
     expect_exit(&runner, 0);
 }
 
+/* Levels, lengths and NULs that make no sense end in frames that do. */
+static void
+whatever_is_said_arrives_as_text(void **state)
+{
+    (void)state;
+    static const uint32_t levels[] = {PEG_LOG_DEBUG, PEG_LOG_ERROR,
+                                      PEG_LOG_INFO};
+    static const size_t lengths[] = {5, 0, PEG_TEXT_MAX};
+    struct runner runner;
+    struct wire_frame frame;
+    start_ready(&runner, "talkative");
+    send_event(&runner, 3);
+    for (size_t i = 0; i < 3; i++) {
+        expect_frame(&runner, WIRE_LOG, &frame);
+        assert_int_equal(wire_get_u32(&frame.payload), levels[i]);
+        const char *text = wire_get_str(&frame.payload, NULL);
+        assert_int_equal(strlen(text), lengths[i]);
+        assert_int_equal(wire_done(&frame.payload), RC_OK);
+    }
+    expect_frame(&runner, WIRE_VERDICT, &frame);
+    assert_int_equal(wire_get_u32(&frame.payload), PEG_RETRY);
+    assert_int_equal(wire_get_i64(&frame.payload), 700);
+    assert_int_equal(strlen(wire_get_str(&frame.payload, NULL)), 999);
+    assert_int_equal(frame.payload.failed, 0);
+    send_quit(&runner);
+    expect_exit(&runner, 0);
+}
+
 static void
 quit_calls_shutdown(void **state)
 {
@@ -316,6 +344,7 @@ main(int argc, char **argv)
         cmocka_unit_test(manifest_tells_what_the_plugin_declares),
         cmocka_unit_test(options_and_events_reach_the_plugin),
         cmocka_unit_test(delay_and_reason_travel_with_the_verdict),
+        cmocka_unit_test(whatever_is_said_arrives_as_text),
         cmocka_unit_test(quit_calls_shutdown),
         cmocka_unit_test(end_of_the_daemon_is_the_end_at_any_step),
         cmocka_unit_test(events_sent_ahead_are_handled_in_order),

@@ -174,9 +174,7 @@ static inline int64_t
 ask_file(const char *sql)
 {
     sqlite3 *db;
-    assert_int_equal(sqlite3_open_v2(inbox_path, &db, SQLITE_OPEN_READWRITE,
-                                     NULL),
-                     SQLITE_OK);
+    assert_int_equal(sqlite3_open(inbox_path, &db), SQLITE_OK);
     int64_t answer = ask_db(db, sql);
     sqlite3_close(db);
     return answer;

@@ -4,7 +4,7 @@
 #ifndef TESTS_TEMPLATE_FIXTURE_H
 #define TESTS_TEMPLATE_FIXTURE_H
 
-#include "stripe/template.h"
+#include "template/template.h"
 
 #include "error.h"
 

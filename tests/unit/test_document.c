@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "stripe/document.h"
+#include "template/document.h"
 
 #include "error.h"
 #include "json/json.h"

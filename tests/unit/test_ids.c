@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "stripe/ids.h"
+#include "template/ids.h"
 
 #include "clock.h"
 #include "error.h"

@@ -8,8 +8,8 @@
 
 #include "template_fixture.h"
 
-#include "stripe/document.h"
-#include "stripe/override.h"
+#include "template/document.h"
+#include "template/override.h"
 
 static const char event_text[] =
     "{\"id\":\"evt_1\",\"data\":{\"object\":{\"object\":\"checkout.session\","

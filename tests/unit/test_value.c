@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "error.h"
-#include "plugin/value.h"
+#include "value.h"
 
 #include <pegboard/plugin.h>
 

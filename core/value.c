@@ -1,6 +1,6 @@
-/* core/plugin/value.c: the forms of values in the INI file.
+/* core/value.c: the forms of values in the INI file.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "plugin/value.h"
+#include "value.h"
 
 #include "error.h"
 

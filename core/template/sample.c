@@ -1,14 +1,14 @@
-/* core/stripe/sample.c: the data.object of a test event.
+/* core/template/sample.c: the data.object of a test event.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "sample.h"
+#include "template/sample.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
-#include "embedded.h"
+#include "template/document.h"
+#include "template/embedded.h"
 #include "error.h"
 #include "json/json.h"
 

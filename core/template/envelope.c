@@ -1,6 +1,6 @@
-/* core/stripe/envelope.c: what stands around the object of a test event.
+/* core/template/envelope.c: what stands around the object of a test event.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "envelope.h"
+#include "template/envelope.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "document.h"
+#include "template/document.h"
 #include "error.h"
-#include "ids.h"
-#include "sample.h"
-#include "template.h"
+#include "template/ids.h"
+#include "template/sample.h"
+#include "template/template.h"
 
 static int
 no_memory(struct error *err)

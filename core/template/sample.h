@@ -1,4 +1,4 @@
-/* core/stripe/sample.h: the data.object of a test event.
+/* core/template/sample.h: the data.object of a test event.
  *
  * templates/OBJECT.json shows each object as Stripe would send it;
  * templates/events.json says, for each type of event, which object it holds
@@ -9,7 +9,7 @@
 #ifndef CORE_SAMPLE_H
 #define CORE_SAMPLE_H
 
-#include "ids.h"
+#include "template/ids.h"
 
 #include <stddef.h>
 #include <stdint.h>

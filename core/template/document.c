@@ -1,6 +1,6 @@
-/* core/stripe/document.c: a JSON document that is built, changed and printed.
+/* core/template/document.c: a JSON document that is built, changed and printed.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "document.h"
+#include "template/document.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

@@ -1,20 +1,20 @@
-/* core/stripe/template.c: test events, made without Stripe.
+/* core/template/template.c: test events, made without Stripe.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "template.h"
+#include "template/template.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog.h"
+#include "stripe/catalog.h"
 #include "clock.h"
-#include "document.h"
-#include "envelope.h"
+#include "template/document.h"
+#include "template/envelope.h"
 #include "error.h"
 #include "json/json.h"
-#include "override.h"
-#include "sample.h"
+#include "template/override.h"
+#include "template/sample.h"
 
 #define TYPE_ROOM 256
 

@@ -1,4 +1,4 @@
-/* core/stripe/document.h: a JSON document that is built, changed and printed.
+/* core/template/document.h: a JSON document that is built, changed and printed.
  *
  * It is a cJSON tree read with the strict scanner of json.h. Numbers are kept
  * as the text they were written in, so none passes through a double.

@@ -1,4 +1,4 @@
-/* core/stripe/override.h: "path=value" changes to a test event.
+/* core/template/override.h: "path=value" changes to a test event.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_OVERRIDE_H
 #define CORE_OVERRIDE_H

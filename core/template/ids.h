@@ -1,4 +1,4 @@
-/* core/stripe/ids.h: fresh ids for test events, in the shape of Stripe's.
+/* core/template/ids.h: fresh ids for test events, in the shape of Stripe's.
  *
  * An id holds the time in base 62, a counter and 65 random bits: ids of one
  * kind sort by age, and two made in the same millisecond differ, whichever

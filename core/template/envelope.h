@@ -1,4 +1,4 @@
-/* core/stripe/envelope.h: what stands around the object of a test event.
+/* core/template/envelope.h: what stands around the object of a test event.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_ENVELOPE_H
 #define CORE_ENVELOPE_H

@@ -1,6 +1,6 @@
-/* core/stripe/ids.c: fresh ids for test events, in the shape of Stripe's.
+/* core/template/ids.c: fresh ids for test events, in the shape of Stripe's.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "ids.h"
+#include "template/ids.h"
 
 #include "error.h"
 

@@ -1,13 +1,13 @@
-/* core/stripe/override.c: "path=value" changes to a test event.
+/* core/template/override.c: "path=value" changes to a test event.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "override.h"
+#include "template/override.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
+#include "template/document.h"
 #include "error.h"
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_"

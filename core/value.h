@@ -1,4 +1,4 @@
-/* core/plugin/value.h: the forms of values in the INI file, for the daemon's
+/* core/value.h: the forms of values in the INI file, for the daemon's
  * own keys and for the options of plugins alike.
  *
  * All are strict: nothing before, nothing behind, nothing that overflows.

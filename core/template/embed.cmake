@@ -19,8 +19,8 @@ function(embed_files output)
     math(EXPR index "${index} + 1")
   endforeach()
   file(CONFIGURE OUTPUT ${output} @ONLY CONTENT
-"/* Made by core/stripe/embed.cmake; changes here are lost. */
-#include \"stripe/embedded.h\"
+"/* Made by core/template/embed.cmake; changes here are lost. */
+#include \"template/embedded.h\"
 
 @arrays@
 const struct embedded_file embedded_files[] = {

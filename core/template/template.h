@@ -1,4 +1,4 @@
-/* core/stripe/template.h: test events, made without Stripe.
+/* core/template/template.h: test events, made without Stripe.
  *
  * A test event has fresh ids, the present time, and the members that handlers
  * look at. Both families are made: snapshot events around an object (sample.h),

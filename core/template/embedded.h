@@ -1,4 +1,4 @@
-/* core/stripe/embedded.h: the files of templates/, as bytes in the program.
+/* core/template/embedded.h: the files of templates/, as bytes in the program.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_EMBEDDED_H
 #define CORE_EMBEDDED_H
