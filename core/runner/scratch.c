@@ -2,10 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "runner/scratch.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 #define CHUNK_BYTES 4096 /* most events need no second one */
+
+/* The most that is given at once: a plugin that asks for more has got its
+ * arithmetic wrong. */
+#define TAKE_BYTES_MAX ((size_t)1 << 30)
 
 struct scratch_chunk {
     struct scratch_chunk *before;
@@ -30,7 +33,7 @@ void *
 scratch_take(struct scratch *scratch, size_t size)
 {
     const size_t unit = sizeof(max_align_t);
-    if (size > SIZE_MAX / 2) {
+    if (size > TAKE_BYTES_MAX) {
         return NULL;
     }
     /* At least one unit, so that two results always differ. */

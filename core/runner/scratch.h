@@ -12,7 +12,8 @@ struct scratch {
     struct scratch_chunk *last;
 };
 
-/** `size` bytes aligned for any type, or NULL when there is no memory. */
+/** `size` bytes aligned for any type; NULL when there is no memory, or for
+ * more than 1 GB. */
 void *scratch_take(struct scratch *scratch, size_t size);
 
 /** Free all that was taken. */

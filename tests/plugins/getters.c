@@ -343,7 +343,7 @@ check_scratch(const peg_event *ev)
         before = memory;
     }
     if (peg_scratch(ev, SIZE_MAX) != NULL ||
-        peg_scratch(ev, SIZE_MAX / 2 - 8) != NULL) {
+        peg_scratch(ev, ((size_t)1 << 30) + 1) != NULL) {
         peg_reason(ev, "scratch gives more than there is");
         return PEG_FAIL;
     }
