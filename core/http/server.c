@@ -291,14 +291,6 @@ on_log(const struct mg_connection *conn, const char *text)
 }
 
 static int
-on_access(const struct mg_connection *conn, const char *text)
-{
-    (void)conn;
-    (void)text;
-    return 1; /* ours is written by intake */
-}
-
-static int
 on_open(const struct mg_connection *conn, void **data)
 {
     (void)data;
@@ -367,7 +359,6 @@ start_civetweb(struct server *server, struct error *err)
         .begin_request = on_request,
         .http_error = on_error,
         .log_message = on_log,
-        .log_access = on_access,
         .init_connection = on_open,
         .connection_closed = on_closed,
     };
