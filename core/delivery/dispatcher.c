@@ -28,6 +28,9 @@
 /* The loop turns at least this often, which is how others see that it lives. */
 #define TURN_MS 1000
 
+/* Reads from the socket of a runner that has ended: all that a socket holds. */
+#define LAST_WORDS_MAX 16
+
 /* The deliveries and runners of one plugin. */
 struct lane {
     const struct plugin *plugin;
@@ -129,6 +132,9 @@ adopt(struct dispatcher *d, const struct plugin *plugin, struct runner *runner)
     lane->workers = worker;
     lane->worker_count++;
     watch(d, runner->socket, &worker->socket, EPOLLIN);
+    /* A child that the plugin left behind can keep the socket open: the end of
+     * the process is news of its own. */
+    watch(d, runner->pid_fd, &worker->end, EPOLLIN);
     if (runner->output >= 0) {
         watch(d, runner->output, &worker->output, EPOLLIN);
     }
@@ -161,22 +167,6 @@ end_worker(struct dispatcher *d, struct worker *worker,
     worker->ending = outcome;
     runner_kill(worker->runner);
     unwatch(d, worker->runner->socket);
-    watch(d, worker->runner->pid_fd, &worker->end, EPOLLIN);
-}
-
-static void
-worker_has_ended(struct dispatcher *d, struct worker *worker)
-{
-    int status;
-    if (worker->state != WORKER_ENDING ||
-        runner_ended(worker->runner, &status) != RC_OK) {
-        return;
-    }
-    worker_output(worker, 1);
-    if (worker->claim != NULL) {
-        finish(d, worker_accident(worker, status));
-    }
-    give_back(d, worker, RETURN_ENDED);
 }
 
 static void
@@ -307,6 +297,29 @@ read_socket(struct dispatcher *d, struct worker *worker)
     if ((rc != RC_OK && rc != RC_BUSY) || received != RC_OK) {
         end_worker(d, worker, INBOX_CRASH);
     }
+}
+
+static void
+worker_has_ended(struct dispatcher *d, struct worker *worker)
+{
+    int status;
+    if (runner_ended(worker->runner, &status) != RC_OK) {
+        return;
+    }
+    if (worker->state < WORKER_ENDING) {
+        runner_kill(worker->runner); /* what it left behind adds nothing */
+        for (int n = 0; n < LAST_WORDS_MAX && worker->state < WORKER_ENDING &&
+                        runner_has_news(worker->runner);
+             n++) {
+            read_socket(d, worker);
+        }
+        end_worker(d, worker, INBOX_CRASH);
+    }
+    worker_output(worker, 1);
+    if (worker->claim != NULL) {
+        finish(d, worker_accident(worker, status));
+    }
+    give_back(d, worker, RETURN_ENDED);
 }
 
 static void

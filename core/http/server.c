@@ -22,7 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* CivetWeb keeps one thread for each connection while it lives. Above this
  * share of the threads, connections end with their answer, so that idle ones
@@ -35,6 +37,7 @@ struct server {
     struct mg_context *context;
     struct watchdog *watchdog;
     char url[64];
+    struct sockaddr_in address; /* of the first listener, its real port */
     atomic_int draining;
     atomic_int in_work;     /* requests being answered */
     atomic_int connections; /* open ones */
@@ -378,6 +381,24 @@ start_civetweb(struct server *server, struct error *err)
     return RC_OK;
 }
 
+/* Where we can be reached: port 0 has become a real one. */
+static void
+note_address(struct server *server)
+{
+    struct mg_server_port ports[CONFIG_LISTEN_MAX];
+    char address[INET_ADDRSTRLEN];
+    server->address = server->config->listen[0];
+    if (mg_get_server_ports(server->context, CONFIG_LISTEN_MAX, ports) > 0) {
+        server->address.sin_port = htons((uint16_t)ports[0].port);
+    }
+    if (server->address.sin_addr.s_addr == htonl(INADDR_ANY)) {
+        server->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    inet_ntop(AF_INET, &server->address.sin_addr, address, sizeof(address));
+    snprintf(server->url, sizeof(server->url), "http://%s:%u", address,
+             ntohs(server->address.sin_port));
+}
+
 int
 server_start(struct server **out, const struct server_settings *settings,
              struct error *err)
@@ -398,16 +419,7 @@ server_start(struct server **out, const struct server_settings *settings,
         return rc;
     }
 
-    struct mg_server_port ports[CONFIG_LISTEN_MAX];
-    char address[INET_ADDRSTRLEN];
-    int port = 0;
-    if (mg_get_server_ports(server->context, CONFIG_LISTEN_MAX, ports) > 0) {
-        port = ports[0].port;
-    }
-    inet_ntop(AF_INET, &server->config->listen[0].sin_addr, address,
-              sizeof(address));
-    snprintf(server->url, sizeof(server->url), "http://%s:%d",
-             strcmp(address, "0.0.0.0") == 0 ? "127.0.0.1" : address, port);
+    note_address(server);
     *out = server;
     return RC_OK;
 }
@@ -429,6 +441,45 @@ server_drain(struct server *server, int64_t wait_ms)
     }
 }
 
+/* CivetWeb's master thread sees that it shall stop only when its poll ends,
+ * which takes up to 2 seconds, or a connection. */
+struct nudge {
+    struct sockaddr_in address;
+    atomic_int enough;
+};
+
+static void *
+nudge_main(void *arg)
+{
+    struct nudge *nudge = arg;
+    const struct timespec pause = {.tv_nsec = 10000000};
+    while (!atomic_load(&nudge->enough)) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd >= 0) {
+            connect(fd, (const struct sockaddr *)&nudge->address,
+                    sizeof(nudge->address)); /* its outcome does not matter */
+        }
+        nanosleep(&pause, NULL);
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return NULL;
+}
+
+static void
+stop_civetweb(struct server *server)
+{
+    struct nudge nudge = {.address = server->address};
+    pthread_t thread;
+    int nudging = pthread_create(&thread, NULL, nudge_main, &nudge) == 0;
+    mg_stop(server->context);
+    if (nudging) {
+        atomic_store(&nudge.enough, 1);
+        pthread_join(thread, NULL);
+    }
+}
+
 void
 server_stop(struct server *server)
 {
@@ -436,7 +487,7 @@ server_stop(struct server *server)
         return;
     }
     if (server->context != NULL) {
-        mg_stop(server->context);
+        stop_civetweb(server);
     }
     watchdog_stop(server->watchdog);
     mg_exit_library();

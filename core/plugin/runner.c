@@ -339,6 +339,13 @@ runner_receive(struct runner *runner)
 }
 
 int
+runner_has_news(const struct runner *runner)
+{
+    char byte;
+    return recv(runner->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+int
 runner_frame(struct runner *runner, struct wire_frame *frame)
 {
     int rc = wire_peek(runner->in + runner->in_taken,

@@ -68,6 +68,9 @@ int runner_is_writing(const struct runner *runner);
  */
 int runner_receive(struct runner *runner);
 
+/** Whether the socket holds bytes that were not read yet. */
+int runner_has_news(const struct runner *runner);
+
 /** Take the next whole frame; it is valid until the next call.
  * @return RC_OK, RC_BUSY (none yet), RC_INVALID */
 int runner_frame(struct runner *runner, struct wire_frame *frame);
