@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon.h"
 
+#include "cli/checked.h"
 #include "cli/command.h"
 #include "clock.h"
 #include "config/config.h"
@@ -151,7 +152,12 @@ load_generation(struct daemon *d, struct error *err)
     const struct daemon_settings *settings = d->settings;
     struct config_report report = {0};
     struct config *config = NULL;
-    int rc = config_load(&config, settings->config_path, &report);
+    int rc = config_read(&config, settings->config_path, &report);
+    if (rc == RC_INVALID) { /* what is wrong with its plugins, besides? */
+        struct checked checked;
+        rc = checked_make(&checked, config, &report, err);
+        config = NULL;
+    }
     if (rc == RC_OK) {
         log_setup(settings->verbose ? LOG_DEBUG
                                     : (enum log_level)config->log_level,

@@ -223,6 +223,15 @@ log_quote(struct log_value *value, const char *bytes, size_t len)
     return out;
 }
 
+const char *
+log_word(struct log_value *value, const char *text)
+{
+    size_t len = strspn(text, "_-.:/0123456789abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return len > 0 && text[len] == '\0' ? text
+                                        : log_quote(value, text, strlen(text));
+}
+
 int
 log_limit_pass(struct log_limit *limit, unsigned *dropped)
 {

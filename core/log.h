@@ -2,7 +2,8 @@
  *
  * A line has a time, a level, a module, a fixed text in lower case, and fields:
  *   log_write(LOG_WARN, "inbox", "commit failed", "rc=%s action=%s", ...)
- * Values from outside go through log_quote(), which escapes and cuts them.
+ * Values from outside go through log_quote() or log_word(), which escape and
+ * cut them.
  * Secrets, signatures and bodies are never logged.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_LOG_H
@@ -48,6 +49,10 @@ struct log_value {
  * when too long. Returns value->text.
  */
 const char *log_quote(struct log_value *value, const char *bytes, size_t len);
+
+/** As log_quote(), but letters, digits and _-.:/ alone stay bare: for ids from
+ * outside, which usually are just that. Returns value->text or `text`. */
+const char *log_word(struct log_value *value, const char *text);
 
 /** A bound on how often a line that outsiders can cause is written. */
 struct log_limit {

@@ -274,7 +274,7 @@ args_color(const struct args *args, FILE *stream)
 }
 
 int
-args_config(const struct args *args, struct config **out)
+args_config_path(const struct args *args, const char **out)
 {
     const char *path = args_value(args, "config");
     if (path == NULL) {
@@ -284,6 +284,18 @@ args_config(const struct args *args, struct config **out)
         return command_error(
             EXIT_CONFIG, "no configuration: name one with -c FILE, or put "
                          "pegboard.ini into this folder");
+    }
+    *out = path;
+    return EXIT_OK;
+}
+
+int
+args_config(const struct args *args, struct config **out)
+{
+    const char *path;
+    int code = args_config_path(args, &path);
+    if (code != EXIT_OK) {
+        return code;
     }
     struct config_report report = {0};
     int rc = config_load(out, path, &report);

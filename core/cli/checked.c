@@ -31,32 +31,51 @@ checked_remove(const char *dir)
 }
 
 int
+checked_make(struct checked *checked, struct config *config,
+             struct config_report *report, struct error *err)
+{
+    strcpy(checked->dir, "/tmp/pegboard-check-XXXXXX");
+    if (mkdtemp(checked->dir) == NULL) {
+        int saved = errno;
+        config_close(config);
+        return error_errno(err, RC_IO, saved, "cannot make a folder in /tmp");
+    }
+    int rc =
+        generation_make(&checked->generation, config, checked->dir, report);
+    if (rc != RC_OK) {
+        config_close(config);
+        checked_remove(checked->dir);
+        error_set(err, rc, "%zu error%s", report->errors,
+                  report->errors == 1 ? "" : "s");
+    }
+    return rc;
+}
+
+int
 checked_load(struct checked *checked, const struct args *args)
 {
-    struct config *config;
-    int code = args_config(args, &config);
+    const char *path;
+    int code = args_config_path(args, &path);
     if (code != EXIT_OK) {
         return code;
     }
     log_setup(args_count(args, "verbose") > 0 ? LOG_DEBUG : LOG_WARN,
               LOG_AUTO);
-    strcpy(checked->dir, "/tmp/pegboard-check-XXXXXX");
-    if (mkdtemp(checked->dir) == NULL) {
-        config_close(config);
-        return command_error(EXIT_FAILED, "cannot make a folder in /tmp: %s",
-                             strerror(errno));
-    }
     struct config_report report = {0};
-    int rc =
-        generation_make(&checked->generation, config, checked->dir, &report);
-    report_print(&report, stderr);
-    report_fini(&report);
-    if (rc != RC_OK) {
-        config_close(config);
-        checked_remove(checked->dir);
-        return EXIT_CONFIG;
+    struct config *config;
+    struct error err = {0};
+    int rc = config_read(&config, path, &report);
+    if (rc != RC_NOMEM) {
+        rc = checked_make(checked, config, &report, &err);
     }
-    return EXIT_OK;
+    if (rc != RC_OK || args_count(args, "quiet") == 0) {
+        report_print(&report, stderr);
+    }
+    if (rc != RC_OK && report.errors == 0) {
+        command_error(EXIT_FAILED, "%s", err.text);
+    }
+    report_fini(&report);
+    return rc == RC_OK ? EXIT_OK : rc == RC_INVALID ? EXIT_CONFIG : EXIT_FAILED;
 }
 
 void

@@ -4,6 +4,9 @@
 #define CORE_CHECKED_H
 
 struct args;
+struct config;
+struct config_report;
+struct error;
 struct generation;
 
 /** A throw-away generation and the folder of its snapshots. */
@@ -15,6 +18,15 @@ struct checked {
 /** Make it from -c or the default file; mistakes are printed.
  * @return 0, or the exit code to leave with (and nothing to end) */
 int checked_load(struct checked *checked, const struct args *args);
+
+/**
+ * Make it from a configuration, which may have mistakes that the report knows.
+ *
+ * @param config  taken over, also on failure
+ * @return RC_OK, RC_INVALID when the report holds errors, RC_IO, RC_NOMEM
+ */
+int checked_make(struct checked *checked, struct config *config,
+                 struct config_report *report, struct error *err);
 
 void checked_fini(struct checked *checked);
 

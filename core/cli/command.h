@@ -117,6 +117,10 @@ int args_color(const struct args *args, FILE *stream);
 
 struct config;
 
+/** Where the configuration is: -c, or the default places.
+ * @return 0 and *out, or the exit code to leave with */
+int args_config_path(const struct args *args, const char **out);
+
 /** Load the configuration of -c or of the default places, printing its errors
  * (and, unless -q, its warnings) to stderr.
  * @return 0 and *out, or the exit code to leave with */

@@ -105,7 +105,7 @@ config_new(const char *path)
 }
 
 int
-config_load(struct config **out, const char *path, struct config_report *report)
+config_read(struct config **out, const char *path, struct config_report *report)
 {
     struct config *config = config_new(path);
     if (config == NULL) {
@@ -120,11 +120,19 @@ config_load(struct config **out, const char *path, struct config_report *report)
     }
     inifile_fini(&ini);
 
-    if (report->out_of_memory) {
-        rc = RC_NOMEM;
-    } else if (report->errors > 0) {
-        rc = RC_INVALID;
+    if (report->out_of_memory || rc == RC_NOMEM) {
+        config_close(config);
+        return RC_NOMEM;
     }
+    *out = config;
+    return report->errors > 0 ? RC_INVALID : rc;
+}
+
+int
+config_load(struct config **out, const char *path, struct config_report *report)
+{
+    struct config *config = NULL;
+    int rc = config_read(&config, path, report);
     if (rc != RC_OK) {
         config_close(config);
         return rc;

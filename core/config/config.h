@@ -46,6 +46,7 @@ struct config_plugin {
     char name[CONFIG_NAME_MAX + 1];
     int line;   /* of its section; 0 when found by autoload */
     char *path; /* absolute, or relative to the working directory */
+    int refused; /* its file is missing or unsafe: it must not be loaded */
     int enabled;
     char **events; /* narrowing patterns; none: what the plugin declares */
     size_t event_count;
@@ -102,6 +103,15 @@ struct config {
  *         error, RC_NOMEM
  */
 int config_load(struct config **out, const char *path,
+                struct config_report *report);
+
+/**
+ * As config_load(), but the object comes also when it has mistakes: good for
+ * nothing then but to look for mistakes in its plugins too.
+ *
+ * @param out  not set only when the return value is RC_NOMEM
+ */
+int config_read(struct config **out, const char *path,
                 struct config_report *report);
 
 /** Free it, cleansing secrets. Accepts NULL. */

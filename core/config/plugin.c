@@ -154,7 +154,9 @@ void
 plugin_locate(struct build *build, struct config_plugin *plugin, int line)
 {
     char *written = plugin->path;
+    size_t errors = build->report->errors;
     if (written == NULL) {
+        plugin->refused = 1;
         return; /* that is reported already */
     }
     plugin->path = choose_place(build, plugin, written, line);
@@ -162,4 +164,5 @@ plugin_locate(struct build *build, struct config_plugin *plugin, int line)
     if (plugin->path != NULL && plugin->enabled && !is_missing(plugin->path)) {
         check_file(build, plugin->path, line);
     }
+    plugin->refused = build->report->errors > errors;
 }

@@ -28,6 +28,9 @@
 /* The loop turns at least this often, which is how others see that it lives. */
 #define TURN_MS 1000
 
+/* A runner whose socket is closed may take this long to end by itself. */
+#define LEAVE_MS 1000
+
 /* Reads from the socket of a runner that has ended: all that a socket holds. */
 #define LAST_WORDS_MAX 16
 
@@ -92,6 +95,22 @@ finish(struct dispatcher *d, struct inbox_result *result)
         return;
     }
     inbox_finish(d->inbox, result);
+}
+
+/* The attempt was recorded but never began: as if it had not been claimed. */
+static void
+undo(struct dispatcher *d, struct inbox_claim *claim)
+{
+    struct inbox_result *result = calloc(1, sizeof(*result));
+    if (result != NULL) {
+        result->seq = claim->seq;
+        result->plugin = claim->plugin;
+        result->attempt = claim->attempt;
+        result->lease = claim->lease;
+        result->next = INBOX_UNDO;
+    }
+    finish(d, result);
+    free(claim);
 }
 
 /* ---- Runners coming and going -------------------------------------------- */
@@ -165,7 +184,19 @@ end_worker(struct dispatcher *d, struct worker *worker,
     }
     worker->state = WORKER_ENDING;
     worker->ending = outcome;
+    worker->deadline_ms = INT64_MAX;
     runner_kill(worker->runner);
+    unwatch(d, worker->runner->socket);
+}
+
+/* Its socket is closed. Most likely its process is ending, and how it ends says
+ * more than a SIGKILL of ours would. */
+static void
+let_end(struct dispatcher *d, struct worker *worker)
+{
+    worker->state = WORKER_ENDING;
+    worker->ending = INBOX_CRASH;
+    worker->deadline_ms = clock_mono_ms() + LEAVE_MS;
     unwatch(d, worker->runner->socket);
 }
 
@@ -191,7 +222,9 @@ static void
 begin(struct dispatcher *d, struct worker *worker, struct inbox_claim *claim)
 {
     if (worker_begin(worker, claim) != RC_OK) {
-        end_worker(d, worker, INBOX_CRASH);
+        worker->claim = NULL; /* it has not even got the whole of it */
+        undo(d, claim);
+        let_end(d, worker);
     } else if (runner_is_writing(worker->runner)) {
         watch(d, worker->runner->socket, &worker->socket, EPOLLIN | EPOLLOUT);
     }
@@ -290,12 +323,17 @@ read_socket(struct dispatcher *d, struct worker *worker)
         }
     }
     if (rc == RC_INVALID || received == RC_INVALID) {
+        worker->fault = "spoke nonsense (does the plugin write to descriptors "
+                        "that it did not open?)";
         log_write(LOG_ERROR, "delivery", "runner speaks nonsense",
                   "plugin=%s pid=%d action=kill", worker->plugin->config->name,
                   (int)worker->runner->pid);
     }
-    if ((rc != RC_OK && rc != RC_BUSY) || received != RC_OK) {
+    if ((rc != RC_OK && rc != RC_BUSY) || received == RC_INVALID ||
+        received == RC_NOMEM) {
         end_worker(d, worker, INBOX_CRASH);
+    } else if (received == RC_CLOSED) {
+        let_end(d, worker);
     }
 }
 
@@ -344,7 +382,7 @@ on_source(struct dispatcher *d, const struct source *source, uint32_t events)
     }
     if ((events & EPOLLOUT) != 0) {
         if (runner_flush(worker->runner) != RC_OK) {
-            end_worker(d, worker, INBOX_CRASH);
+            let_end(d, worker);
             return;
         }
         if (!runner_is_writing(worker->runner)) {
@@ -358,6 +396,19 @@ on_source(struct dispatcher *d, const struct source *source, uint32_t events)
 
 /* ---- Deadlines, draining, and what others bring --------------------------------- */
 
+static void
+end_late_worker(struct dispatcher *d, struct worker *worker)
+{
+    if (worker->state == WORKER_BUSY) {
+        end_worker(d, worker, INBOX_TIMEOUT);
+    } else {
+        worker->fault = "closed its socket (does the plugin close descriptors "
+                        "that it did not open?)";
+        worker->deadline_ms = INT64_MAX;
+        runner_kill(worker->runner);
+    }
+}
+
 /* End what takes too long; returns when to look again. */
 static int64_t
 check_deadlines(struct dispatcher *d)
@@ -367,14 +418,15 @@ check_deadlines(struct dispatcher *d)
     int late = d->draining && now_ms >= d->drain_deadline_ms;
     for (size_t i = 0; i < d->generation->plugin_count; i++) {
         for (struct worker *w = d->lanes[i].workers; w != NULL; w = w->next) {
-            if (w->state != WORKER_BUSY) {
+            if (w->state != WORKER_BUSY && w->state != WORKER_ENDING) {
                 continue;
             }
             if (late) {
                 end_worker(d, w, INBOX_LOST);
             } else if (w->deadline_ms <= now_ms) {
-                end_worker(d, w, INBOX_TIMEOUT);
-            } else if (w->deadline_ms < next_ms) {
+                end_late_worker(d, w);
+            }
+            if (w->deadline_ms < next_ms) {
                 next_ms = w->deadline_ms;
             }
         }
@@ -384,22 +436,6 @@ check_deadlines(struct dispatcher *d)
         next_ms = d->drain_deadline_ms;
     }
     return next_ms;
-}
-
-/* The attempt was recorded but never began: as if it had not been claimed. */
-static void
-undo(struct dispatcher *d, struct inbox_claim *claim)
-{
-    struct inbox_result *result = calloc(1, sizeof(*result));
-    if (result != NULL) {
-        result->seq = claim->seq;
-        result->plugin = claim->plugin;
-        result->attempt = claim->attempt;
-        result->lease = claim->lease;
-        result->next = INBOX_UNDO;
-    }
-    finish(d, result);
-    free(claim);
 }
 
 static void

@@ -221,7 +221,8 @@ worker_accident(struct worker *worker, int status)
                      "no verdict within %lld ms",
                      (long long)worker->plugin->config->timeout_ms);
         } else {
-            snprintf(result->note, sizeof(result->note), "runner %s", end);
+            snprintf(result->note, sizeof(result->note), "runner %s",
+                     worker->fault != NULL ? worker->fault : end);
         }
         try_again(result, worker, -1);
     }

@@ -38,6 +38,7 @@ struct worker {
     int64_t begun_us;          /* monotonic */
     int64_t begun_ms;          /* wall clock */
     enum inbox_outcome ending; /* why it ends: CRASH, TIMEOUT, LOST */
+    const char *fault; /* what it was killed for; NULL: its end tells */
     unsigned long handled;
     struct source socket, output, end;
 };

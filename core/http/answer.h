@@ -17,7 +17,6 @@ enum answer {
     ANSWER_GET_ONLY,      /* 405 */
     ANSWER_TOO_SLOW,      /* 408 */
     ANSWER_TOO_LARGE,     /* 413 */
-    ANSWER_HEAD_TOO_LARGE, /* 431 */
     ANSWER_FAILED,        /* 500 */
     ANSWER_BAD_VERSION,   /* 505 */
     ANSWER_UNAVAILABLE,   /* 503: cannot store, draining or overloaded */

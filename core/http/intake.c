@@ -59,18 +59,20 @@ log_stored(const struct intake_post *post, const struct event *event,
            const struct inbox_put *put)
 {
     unsigned dropped;
+    struct log_value room;
+    const char *id = log_word(&room, event->id);
     if (put->conflict && log_limit_pass(&repeats, &dropped)) {
         log_write(LOG_WARN, "http", "same event id with other bytes",
                   "event=%s endpoint=%s action=kept_as_receipt dropped=%u",
-                  event->id, post->endpoint->name, dropped);
+                  id, post->endpoint->name, dropped);
     }
     if (!put->duplicate && put->plugin_count == 0 &&
         log_limit_pass(&unhandled, &dropped)) {
         struct log_value type;
         log_write(LOG_INFO, "http", "unhandled event type",
                   "type=%s event=%s endpoint=%s dropped=%u",
-                  log_quote(&type, event->type, strlen(event->type)),
-                  event->id, post->endpoint->name, dropped);
+                  log_quote(&type, event->type, strlen(event->type)), id,
+                  post->endpoint->name, dropped);
     }
     if (log_enabled(LOG_DEBUG)) {
         struct log_value type, remote;
@@ -78,7 +80,7 @@ log_stored(const struct intake_post *post, const struct event *event,
                   put->duplicate ? "event repeated" : "event stored",
                   "event=%s type=%s endpoint=%s secret=%s pending=%zu "
                   "remote=%s",
-                  event->id, log_quote(&type, event->type, strlen(event->type)),
+                  id, log_quote(&type, event->type, strlen(event->type)),
                   post->endpoint->name, put->secret, put->pending,
                   log_quote(&remote, post->remote, strlen(post->remote)));
     }

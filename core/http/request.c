@@ -20,6 +20,10 @@
 /* First step for a body of unknown length; doubled as needed. */
 #define CHUNKED_BYTES 16384
 
+/* How much of a refused body is still taken, and for how long. */
+#define DISCARD_BYTES 262144
+#define DISCARD_MS    1000
+
 /* ---- The head ------------------------------------------------------------ */
 
 /* The length a field's text announces, or -1: digits and nothing else but
@@ -55,18 +59,41 @@ name_is_clean(const struct mg_header *header)
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == len;
 }
 
-/* Whether the head ends behind the last header that we were shown. Its value
- * ended in CR LF, both NUL now; then the empty line's CR must stand, and its LF
- * (the head's last byte) be NUL. Anything else there is a line that was
- * dropped. */
+static const char *
+end_of(const char *word)
+{
+    return word + strlen(word);
+}
+
+/* Whether one blank stands between the words of the request line. CivetWeb
+ * takes any number of blanks and line ends there. */
+static int
+line_is_exact(const struct mg_request_info *info)
+{
+    const char *target = info->query_string != NULL ? info->query_string
+                                                    : info->request_uri;
+    return end_of(info->request_method) + 1 == info->request_uri &&
+           end_of(target) + 1 == info->http_version - strlen("HTTP/");
+}
+
+/* Whether the headers that we were shown are all there are, each in a line of
+ * its own. A line ended in CR LF, both NUL now, so that the next name stands
+ * two bytes behind it: a bare LF, or a line that was dropped, moves it. Behind
+ * the last one the empty line's CR must stand, and its LF (the head's last
+ * byte) be NUL. */
 static int
 head_is_whole(const struct mg_request_info *info)
 {
     if (info->num_headers == 0) {
         return 1; /* nothing can hide: such a connection is closed */
     }
-    const struct mg_header *last = &info->http_headers[info->num_headers - 1];
-    const char *end = last->value + strlen(last->value);
+    const char *end = end_of(info->http_version);
+    for (int i = 0; i < info->num_headers; i++) {
+        if (info->http_headers[i].name != end + 2) {
+            return 0;
+        }
+        end = end_of(info->http_headers[i].value);
+    }
     if (end + 3 - info->request_method >= SERVER_HEAD_MAX) {
         return 0;
     }
@@ -139,10 +166,10 @@ request_head(struct mg_connection *conn, struct request *request,
     if (request->path[0] != '/' && info->local_uri != NULL) {
         request->path = info->local_uri; /* http://host:port/path */
     }
-    request->close =
-        strcmp(info->http_version, "1.1") != 0 || info->num_headers == 0;
+    int is_old = strcmp(info->http_version, "1.1") != 0;
+    request->close = is_old || info->num_headers == 0;
 
-    *why = NULL;
+    *why = line_is_exact(info) ? NULL : "odd request line";
     for (int i = 0; i < info->num_headers; i++) {
         if (!name_is_clean(&info->http_headers[i])) {
             *why = "odd header name";
@@ -155,6 +182,7 @@ request_head(struct mg_connection *conn, struct request *request,
     if (*why == NULL) {
         *why = judge_framing(&framing);
     }
+    request->expects_continue &= !is_old;
     request->body_len = framing.chunked ? -1 : framing.length;
     if (framing.chunked) {
         request->close = 1; /* whether it may go on cannot be seen from here */
@@ -163,6 +191,7 @@ request_head(struct mg_connection *conn, struct request *request,
         request->close = 1;
         return RC_INVALID;
     }
+    request->body_waits = request->body_len != 0 && !request->expects_continue;
     return RC_OK;
 }
 
@@ -274,6 +303,7 @@ request_body(struct mg_connection *conn, struct request *request,
 
     struct watch watch;
     char *bytes = NULL;
+    request->body_waits = 0;
     fill_watch(conn, &watch, limits->timeout_ms);
     watchdog_begin(limits->watchdog, &watch);
     int rc = request->body_len >= 0
@@ -286,9 +316,24 @@ request_body(struct mg_connection *conn, struct request *request,
                     clock_mono_us() - request->begun_us >=
                         limits->timeout_ms * 1000);
         free(bytes);
+        request->body_waits = rc == RC_FULL;
         return refuse(request, rc, slow, answer, why);
     }
     bytes[*len] = '\0';
     *body = bytes;
     return RC_OK;
+}
+
+void
+request_discard(struct mg_connection *conn, struct watchdog *watchdog)
+{
+    struct watch watch;
+    char room[4096];
+    fill_watch(conn, &watch, DISCARD_MS);
+    watchdog_begin(watchdog, &watch);
+    int n = 1;
+    for (int got = 0; n > 0 && got < DISCARD_BYTES; got += n) {
+        n = mg_read(conn, room, sizeof(room));
+    }
+    watchdog_end(watchdog, &watch);
 }

@@ -25,6 +25,7 @@ struct request {
     const char *forwarded_for; /* the last X-Forwarded-For, or NULL */
     int64_t body_len;          /* announced; -1 for chunked */
     int expects_continue;
+    int body_waits; /* the sender has begun a body that was not read to its end */
     int close; /* the connection ends with the answer */
     int64_t received_ms; /* wall clock, when the head was complete */
     int64_t begun_us;    /* the same moment, monotonic */
@@ -56,5 +57,12 @@ struct request_limits {
 int request_body(struct mg_connection *conn, struct request *request,
                  const struct request_limits *limits, char **body, size_t *len,
                  enum answer *answer, const char **why);
+
+/**
+ * After a refusal, take what the sender has under way of a body that waits, up
+ * to a bound: closing a connection with unread bytes resets it, and the sender
+ * or a proxy would report that instead of the answer.
+ */
+void request_discard(struct mg_connection *conn, struct watchdog *watchdog);
 
 #endif

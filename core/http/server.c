@@ -28,8 +28,8 @@
 
 /* CivetWeb keeps one thread for each connection while it lives. Above this
  * share of the threads, connections end with their answer, so that idle ones
- * never take the last thread from an honest sender. */
-#define KEEP_ALIVE_SHARE(threads) ((threads) - (threads) / 4)
+ * never take the last thread from an honest sender, not even of one. */
+#define KEEP_ALIVE_SHARE(threads) ((threads) - ((threads) + 3) / 4)
 
 struct server {
     struct server_settings settings;
@@ -252,6 +252,9 @@ on_request(struct mg_connection *conn)
     reply(conn, &request, answer);
 
     atomic_fetch_sub(&server->in_work, 1);
+    if (request.body_waits) {
+        request_discard(conn, server->watchdog);
+    }
     return answer_status(answer);
 }
 
@@ -271,9 +274,7 @@ on_error(struct mg_connection *conn, int status, const char *text)
                   log_quote(&why, text, strlen(text)), dropped);
     }
     enum answer answer = status >= 500 ? ANSWER_FAILED : ANSWER_BAD_REQUEST;
-    if (status == 413) {
-        answer = ANSWER_HEAD_TOO_LARGE; /* its word for a head over the limit */
-    } else if (status == 505) {
+    if (status == 505) {
         answer = ANSWER_BAD_VERSION;
     } else if (status == 408) {
         answer = ANSWER_TOO_SLOW;

@@ -36,8 +36,9 @@ struct inbox_engine_ops {
      * Apply a batch and make it durable.
      *
      * @return RC_OK, or why nothing of it happened: RC_FULL, RC_IO, RC_CORRUPT,
-     *         RC_NOMEM; RC_UNKNOWN when it may have happened after all. Claims
-     *         made on the way are freed and the wants reset.
+     *         RC_NOMEM, with the wants reset; RC_UNKNOWN when it may have
+     *         happened after all: then the claims stay, to be undone in case
+     *         they are real.
      */
     int (*commit)(struct inbox_engine *engine, struct inbox_batch *batch,
                   struct error *err);
@@ -58,8 +59,7 @@ struct inbox_engine {
 };
 
 /** Open the SQLite engine; errors as inbox_open(). */
-int sqlite_open(struct inbox_engine **out, const char *path,
-                struct error *err);
+int sqlite_open(struct inbox_engine **out, const char *path, struct error *err);
 
 /** Start an inbox on an engine, which it takes over, also on failure. */
 int inbox_start(struct inbox **out, struct inbox_engine *engine,

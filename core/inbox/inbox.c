@@ -40,10 +40,12 @@ struct inbox {
     struct demand *demands;
     size_t demand_count;
     int closing;
-    int failed; /* the last transaction did not commit */
+    int last_try; /* closing: what waits is being written, or cannot be */
+    int failed;   /* the last transaction did not commit */
     int64_t retry_mono_ms; /* while failed: no transaction of our own before */
     inbox_claims_fn *claims_fn;
     void *claims_arg;
+    unsigned listener; /* goes up with each new one */
     struct inbox_stats stats;
 
     atomic_llong turned_mono_ms; /* when the writer last went round */
@@ -98,9 +100,12 @@ static int
 wait_for_work_locked(struct inbox *inbox)
 {
     for (;;) {
-        if (inbox->closing && inbox->puts == NULL &&
-            (inbox->results == NULL || inbox->failed)) {
-            return 0;
+        if (inbox->closing && inbox->puts == NULL) {
+            if (inbox->results == NULL || inbox->last_try) {
+                return 0;
+            }
+            inbox->last_try = 1; /* even if the store failed just now */
+            return 1;
         }
         int64_t at_ms = next_work_locked(inbox);
         if (at_ms <= clock_mono_ms()) {
@@ -132,7 +137,8 @@ take_puts_locked(struct inbox *inbox, struct inbox_batch *batch)
 }
 
 /* A plugin is asked for when something may be due: its time has come, or this
- * very batch brings it something. */
+ * very batch brings it something. Not while the store fails: claims of unknown
+ * commits would pile up to be undone. */
 static int
 take_wants_locked(struct inbox *inbox, struct inbox_batch *batch)
 {
@@ -151,7 +157,8 @@ take_wants_locked(struct inbox *inbox, struct inbox_batch *batch)
     }
     for (size_t d = 0; d < inbox->demand_count; d++) {
         const struct demand *demand = &inbox->demands[d];
-        if (demand->wanted > 0 && demand->due_ms <= batch->now_ms) {
+        if (!inbox->failed && demand->wanted > 0 &&
+            demand->due_ms <= batch->now_ms) {
             struct inbox_want *want = &batch->wants[batch->want_count++];
             want->plugin = demand->plugin;
             want->count = demand->wanted;
@@ -171,22 +178,13 @@ demand_locked(struct inbox *inbox, uint32_t plugin)
     return NULL;
 }
 
-/* After a commit: what is owed to the wishes, and when to look again. Returns
- * all claims as one list. */
-static struct inbox_claim *
-settle_wants_locked(struct inbox *inbox, struct inbox_batch *batch)
+/* After a commit: when to look again. */
+static void
+settle_due_locked(struct inbox *inbox, const struct inbox_batch *batch)
 {
-    struct inbox_claim *all = NULL, **end = &all;
     for (size_t i = 0; i < batch->want_count; i++) {
-        struct inbox_want *want = &batch->wants[i];
-        struct demand *demand = demand_locked(inbox, want->plugin);
-        demand->wanted -= want->claimed < demand->wanted ? want->claimed
-                                                         : demand->wanted;
-        demand->due_ms = want->next_ms;
-        *end = want->claims;
-        while (*end != NULL) {
-            end = &(*end)->next;
-        }
+        const struct inbox_want *want = &batch->wants[i];
+        demand_locked(inbox, want->plugin)->due_ms = want->next_ms;
     }
     for (const struct inbox_result *r = batch->results; r; r = r->link) {
         struct demand *demand = demand_locked(inbox, r->plugin);
@@ -199,7 +197,68 @@ settle_wants_locked(struct inbox *inbox, struct inbox_batch *batch)
             demand->due_ms = r->due_ms;
         }
     }
+}
+
+/* All claims of a batch as one list. */
+static struct inbox_claim *
+join_claims(struct inbox_batch *batch)
+{
+    struct inbox_claim *all = NULL, **end = &all;
+    for (size_t i = 0; i < batch->want_count; i++) {
+        *end = batch->wants[i].claims;
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
+    }
     return all;
+}
+
+/* Undo claims that nobody will get, or they would stay leased until the next
+ * start. Ahead of all that waits: the very next transaction undoes them before
+ * it claims, so that no later claim of the same number can be meant. */
+static void
+return_claims_locked(struct inbox *inbox, struct inbox_claim *claims)
+{
+    for (const struct inbox_claim *c = claims; c != NULL; c = c->next) {
+        struct inbox_result *result = calloc(1, sizeof(*result));
+        if (result == NULL) {
+            break; /* then it is the next start that finds them */
+        }
+        result->seq = c->seq;
+        result->plugin = c->plugin;
+        result->attempt = c->attempt;
+        result->lease = c->lease;
+        result->next = INBOX_UNDO;
+        result->link = inbox->results;
+        if (inbox->results == NULL) {
+            inbox->results_end = &result->link;
+        }
+        inbox->results = result;
+    }
+    inbox_claims_free(claims);
+}
+
+/* Give the claims to the listener who asked. One who came meanwhile did not,
+ * and its wishes are still to be met. Under the lock, so that a listener who
+ * has left is not called any more. */
+static void
+hand_over_locked(struct inbox *inbox, struct inbox_batch *batch,
+                 unsigned listener)
+{
+    struct inbox_claim *claims = join_claims(batch);
+    if (listener != inbox->listener) {
+        return_claims_locked(inbox, claims);
+        return;
+    }
+    for (size_t i = 0; i < batch->want_count; i++) {
+        const struct inbox_want *want = &batch->wants[i];
+        struct demand *demand = demand_locked(inbox, want->plugin);
+        demand->wanted -=
+            want->claimed < demand->wanted ? want->claimed : demand->wanted;
+    }
+    if (claims != NULL) {
+        inbox->claims_fn(inbox->claims_arg, claims);
+    }
 }
 
 static void
@@ -243,7 +302,8 @@ count_batch_locked(struct inbox *inbox, const struct inbox_batch *batch)
 }
 
 static void
-batch_committed(struct inbox *inbox, struct inbox_batch *batch)
+batch_committed(struct inbox *inbox, struct inbox_batch *batch,
+                unsigned listener)
 {
     pthread_mutex_lock(&inbox->lock);
     if (inbox->failed) {
@@ -251,17 +311,12 @@ batch_committed(struct inbox *inbox, struct inbox_batch *batch)
     }
     inbox->failed = 0;
     count_batch_locked(inbox, batch);
-    struct inbox_claim *claims = settle_wants_locked(inbox, batch);
-    inbox_claims_fn *fn = inbox->claims_fn;
+    settle_due_locked(inbox, batch);
+    hand_over_locked(inbox, batch, listener);
     pthread_mutex_unlock(&inbox->lock);
 
     answer_puts(batch->puts, RC_OK);
     free_results(batch->results);
-    if (claims != NULL && fn != NULL) {
-        fn(inbox->claims_arg, claims);
-    } else {
-        inbox_claims_free(claims);
-    }
 }
 
 static void
@@ -293,6 +348,7 @@ batch_failed(struct inbox *inbox, struct inbox_batch *batch, int rc,
         last->link = inbox->results;
         inbox->results = batch->results;
     }
+    return_claims_locked(inbox, join_claims(batch)); /* of an unknown commit */
     pthread_mutex_unlock(&inbox->lock);
 
     answer_puts(batch->puts, rc);
@@ -311,6 +367,7 @@ write_batch(struct inbox *inbox)
     inbox->results = NULL;
     inbox->results_end = &inbox->results;
     int rc = take_wants_locked(inbox, &batch);
+    unsigned listener = inbox->listener;
     pthread_mutex_unlock(&inbox->lock);
 
     if (rc != RC_OK) {
@@ -326,7 +383,7 @@ write_batch(struct inbox *inbox)
         pthread_mutex_unlock(&inbox->engine_lock);
     }
     if (rc == RC_OK) {
-        batch_committed(inbox, &batch);
+        batch_committed(inbox, &batch, listener);
     } else {
         batch_failed(inbox, &batch, rc, &err);
     }
@@ -404,6 +461,7 @@ inbox_close(struct inbox *inbox)
     if (inbox == NULL) {
         return;
     }
+    inbox_listen(inbox, NULL, NULL);
     if (inbox->writer_runs) {
         pthread_mutex_lock(&inbox->lock);
         inbox->closing = 1;
@@ -418,15 +476,6 @@ inbox_close(struct inbox *inbox)
     pthread_mutex_destroy(&inbox->engine_lock);
     free(inbox->demands);
     free(inbox);
-}
-
-void
-inbox_listen(struct inbox *inbox, inbox_claims_fn *fn, void *arg)
-{
-    pthread_mutex_lock(&inbox->lock);
-    inbox->claims_fn = fn;
-    inbox->claims_arg = arg;
-    pthread_mutex_unlock(&inbox->lock);
 }
 
 int
@@ -525,12 +574,31 @@ inbox_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
     return rc;
 }
 
+static void
+forget_wishes_locked(struct inbox *inbox)
+{
+    for (size_t i = 0; i < inbox->demand_count; i++) {
+        inbox->demands[i].wanted = 0;
+    }
+}
+
+void
+inbox_listen(struct inbox *inbox, inbox_claims_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&inbox->lock);
+    inbox->claims_fn = fn;
+    inbox->claims_arg = arg;
+    inbox->listener++;
+    forget_wishes_locked(inbox);
+    pthread_mutex_unlock(&inbox->lock);
+}
+
 void
 inbox_want(struct inbox *inbox, uint32_t plugin, unsigned count)
 {
     pthread_mutex_lock(&inbox->lock);
     struct demand *demand = demand_locked(inbox, plugin);
-    if (demand != NULL) {
+    if (demand != NULL && inbox->claims_fn != NULL) {
         demand->wanted += count;
         pthread_cond_signal(&inbox->work);
     }
@@ -541,9 +609,7 @@ void
 inbox_want_nothing(struct inbox *inbox)
 {
     pthread_mutex_lock(&inbox->lock);
-    for (size_t i = 0; i < inbox->demand_count; i++) {
-        inbox->demands[i].wanted = 0;
-    }
+    forget_wishes_locked(inbox);
     pthread_mutex_unlock(&inbox->lock);
 }
 

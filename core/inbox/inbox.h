@@ -38,11 +38,11 @@ struct inbox_put {
     const struct event *event;
     const char *body; /* the exact bytes */
     size_t body_len;
-    const char *endpoint;  /* name of where it arrived */
-    const char *secret;    /* name of the secret that matched */
-    const char *signature; /* the header's value, as received */
-    int64_t signed_s;      /* its `t` */
-    int64_t received_ms;   /* wall clock */
+    const char *endpoint;    /* name of where it arrived */
+    const char *secret;      /* name of the secret that matched */
+    const char *signature;   /* the header's value, as received */
+    int64_t signed_s;        /* its `t` */
+    int64_t received_ms;     /* wall clock */
     const uint32_t *plugins; /* who subscribed; ids of inbox_plugin_id() */
     size_t plugin_count;
 
@@ -70,8 +70,7 @@ struct inbox_claim {
     int64_t created_s, received_ms;
     int64_t first_ms; /* when the first attempt began */
     int livemode, thin;
-    const char *event_id, *type, *account, *api_version, *object_id,
-        *signature;
+    const char *event_id, *type, *account, *api_version, *object_id, *signature;
     const char *body; /* a NUL stands behind it */
     size_t body_len;
 };
@@ -103,15 +102,15 @@ struct inbox_result {
     int64_t lease;
     enum inbox_outcome outcome;
     enum inbox_next next;
-    int64_t due_ms;      /* for INBOX_AGAIN; wall clock */
-    int64_t started_ms;  /* wall clock */
+    int64_t due_ms;     /* for INBOX_AGAIN; wall clock */
+    int64_t started_ms; /* wall clock */
     int64_t duration_us;
     char note[INBOX_NOTE_MAX + 1]; /* why; "" for nothing to say */
 };
 
 /**
- * Called on the writer's thread when claims have been committed. Takes over
- * the list. Must not block, nor call into the inbox.
+ * Called on the writer's thread, under its lock, when claims have been
+ * committed. Takes over the list. Must not block, nor call into the inbox.
  */
 typedef void inbox_claims_fn(void *arg, struct inbox_claim *claims);
 
@@ -127,11 +126,13 @@ typedef void inbox_claims_fn(void *arg, struct inbox_claim *claims);
  */
 int inbox_open(struct inbox **out, const char *path, struct error *err);
 
-/** Write the results that wait, stop the writer and close the file. Nobody may
- * be in a call any more. Accepts NULL. */
+/** Write the results that wait, with one last try if the store fails, stop the
+ * writer and close the file. Nobody may be in a call any more. Accepts NULL. */
 void inbox_close(struct inbox *inbox);
 
-/** Say who gets claims. Before the first inbox_want(). */
+/** Say who gets claims, before the first inbox_want(); NULL for nobody. The
+ * former listener's wishes are forgotten, and when this returns it is not being
+ * called and never will be. */
 void inbox_listen(struct inbox *inbox, inbox_claims_fn *fn, void *arg);
 
 /** The number that stands for a plugin's name, for ever; made if new.
@@ -149,10 +150,11 @@ int inbox_plugin_id(struct inbox *inbox, const char *name, uint32_t *id,
 int inbox_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms);
 
 /** Ask for `count` more due deliveries of a plugin. They come through the
- * listener, in arrival order, as soon as there are any. */
+ * listener, in arrival order, as soon as there are any; without one it is no
+ * wish. */
 void inbox_want(struct inbox *inbox, uint32_t plugin, unsigned count);
 
-/** Take back all wishes, of every plugin. */
+/** Take back all wishes, of every plugin. Claims just being made still come. */
 void inbox_want_nothing(struct inbox *inbox);
 
 /**

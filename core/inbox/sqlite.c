@@ -114,7 +114,9 @@ commit_batch(struct inbox_engine *base, struct inbox_batch *batch,
         }
     }
     if (rc != RC_OK) {
-        drop_claims(batch);
+        if (rc != RC_UNKNOWN) {
+            drop_claims(batch);
+        }
         if (!sqlite3_get_autocommit(engine->db)) {
             sqlite_run(engine, QUERY_ROLLBACK, NULL);
         }

@@ -142,9 +142,8 @@ ask(struct sqlite_engine *engine, const char *sql, int64_t *out,
 
 /* Why these: FULL flushes the WAL before COMMIT returns, which is the promise.
  * Small, frequent checkpoints (256 pages of 16 KiB are 4 MB) keep the longest
- * answer short. page_size and auto_vacuum only count before the first table. */
+ * answer short. page_size only counts before the first table. */
 static const char settings[] = "PRAGMA page_size = 16384;"
-                               "PRAGMA auto_vacuum = INCREMENTAL;"
                                "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
                                "PRAGMA fullfsync = ON;"

@@ -61,7 +61,7 @@ generation_make(struct generation **out, struct config *config,
 
     int rc = RC_OK;
     for (size_t i = 0; i < config->plugin_count && rc == RC_OK; i++) {
-        if (config->plugins[i].enabled) {
+        if (config->plugins[i].enabled && !config->plugins[i].refused) {
             rc = make_plugin(&plugins[made->plugin_count++],
                              &config->plugins[i], config, dir, report);
         }

@@ -46,7 +46,8 @@ struct generation {
  * Make a generation: snapshot every enabled plugin, load it in a throw-away
  * runner, and check options and events against what it declares.
  *
- * @param config  taken over on success only
+ * @param config  taken over on success only; one with mistakes, which the
+ *                report holds already, is looked through for more of them
  * @param dir     where snapshots go
  * @param report  gets every mistake, with file and line
  * @param out     set on success only; end with generation_close()

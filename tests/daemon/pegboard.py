@@ -4,15 +4,18 @@ Real processes, real sockets, real signals. Each Daemon owns a fresh folder,
 listens on a free port, and is gone, with its folder, when its test ends.
 """
 
+import collections
 import contextlib
 import hashlib
 import hmac
 import http.client
+import io
 import itertools
 import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -30,6 +33,13 @@ SHARED = pathlib.Path(os.environ.get(
     "PEGBOARD_SHARED", pathlib.Path(__file__).parents[3] / "shared"))
 SECRET = "whsec_test_of_the_daemon_0123456789"
 PATIENCE_S = 30  # for conditions that a sound daemon meets at once
+
+# How an attempt ended, as the inbox keeps it.
+DONE, SKIP, RETRY, FAIL, CRASH, TIMEOUT, LOST = range(7)
+
+# Keys of a plugin whose signals shall be deadly in sanitized builds as well.
+DEADLY = "\n".join(f"env.{name}_OPTIONS = handle_segv=0:handle_abort=0:"
+                   "detect_leaks=0" for name in ("ASAN", "TSAN", "UBSAN"))
 
 _numbers = itertools.count(1)
 
@@ -75,6 +85,60 @@ def sign(body, secret=SECRET, at=None):
     return f"t={at},v1={mac}"
 
 
+def post_bytes(body, path="/webhook", signature=None, length=None, fields=b"",
+               version="1.1"):
+    """A POST as it goes over the wire; `fields` are whole lines before the
+    length, and `length` is that line's text (b"" for no such line)."""
+    if length is None:
+        length = b"Content-Length: %d\r\n" % len(body)
+    return (f"POST {path} HTTP/{version}\r\nHost: pegboard\r\n"
+            f"Stripe-Signature: {signature or sign(body)}\r\n".encode() +
+            fields + length + b"\r\n" + body)
+
+
+def section(name, so, *keys, **options):
+    """The sections of one plugin; `so` is a path, or the name of one of
+    ours."""
+    for folder in (FAULTS, PLUGINS):
+        if (folder / f"{so}.so").exists():
+            so = folder / f"{so}.so"
+    lines = [f"[plugin {name}]", f"path = {so}", *keys]
+    if options:
+        lines.append(f"[plugin {name} options]")
+        lines += [f"{key} = {value}" for key, value in options.items()]
+    return "\n".join(lines) + "\n"
+
+
+def command(*args, env=None, input=None, cwd=None):
+    """Run `pegboard ARGS` to its end: returncode, stdout, stderr."""
+    return subprocess.run([BIN, *args], env=dict(os.environ, **(env or {})),
+                          input=input or "", cwd=cwd, capture_output=True,
+                          text=True, timeout=PATIENCE_S)
+
+
+class Ledger:
+    """What ledger.so, the plugin, wrote down; made as a section of the ini."""
+
+    Run = collections.namedtuple("Run", "id type attempt pid begin_us end_us")
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+
+    def section(self, name, *keys, **options):
+        return section(name, "ledger", *keys, file=self.path, **options)
+
+    def runs(self):
+        """Whole lines only: the last one may be in the making."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_text().split("\n")[:-1]
+        return [self.Run(id, type, *map(int, numbers))
+                for id, type, *numbers in map(str.split, lines)]
+
+    def ids(self):
+        return [run.id for run in self.runs()]
+
+
 class Answer:
     """One HTTP answer."""
 
@@ -83,6 +147,69 @@ class Answer:
 
     def json(self):
         return json.loads(self.body)
+
+    @property
+    def closes(self):
+        return self.headers.get("Connection") == "close"
+
+
+def read_answer(stream):
+    """The next answer from a stream, or None at its end."""
+    line = stream.readline()
+    if not line:
+        return None
+    status = re.fullmatch(rb"HTTP/1\.1 (\d{3}) [ -~]+\r\n", line)
+    if not status:
+        raise AssertionError(f"not a status line: {line!r}")
+    headers = http.client.parse_headers(stream)
+    body = stream.read(int(headers.get("Content-Length", 0)))
+    return Answer(int(status[1]), headers, body)
+
+
+def read_answers(received):
+    """All answers in the bytes of a connection, which hold nothing else."""
+    stream = io.BytesIO(received)
+    return list(iter(lambda: read_answer(stream), None))
+
+
+class Wire:
+    """One connection to a daemon, byte by byte."""
+
+    def __init__(self, daemon, timeout_s=PATIENCE_S):
+        self.socket = daemon.connect(timeout_s)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.stream = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return self
+
+    def finish(self):
+        """Send no more; still listen."""
+        self.socket.shutdown(socket.SHUT_WR)
+        return self
+
+    def answer(self):
+        """The next answer, or None when the daemon closed the connection."""
+        try:
+            return read_answer(self.stream)
+        except (ConnectionResetError, BrokenPipeError):
+            return None
+
+    def heard(self, within_s=0):
+        """Whether there is something to read, or the end."""
+        return bool(select.select([self.socket], [], [], within_s)[0])
+
+    def drip(self, byte, every_s=0.05):
+        """Send a byte now and then, until something comes back."""
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            while not self.heard(every_s):
+                self.socket.sendall(byte)
+        return self
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
 
 
 class Daemon:
@@ -170,6 +297,29 @@ class Daemon:
                     pids.append(int(path.name))
         return pids
 
+    def wait_runner(self, plugin, count=1):
+        """Wait for the plugin's runner number `count` since the start to be
+        ready; return its pid."""
+        line = rf'msg="runner ready" plugin={plugin} .*? pid=(\d+)'
+        pids = wait_for(lambda: re.findall(line, self.log_since_start())[
+            count - 1:], f"runner {count} of {plugin}")
+        return int(pids[0])
+
+    def children(self):
+        """The states of our children by pid: "S", "R", "Z" and so on."""
+        states = {}
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                state, parent = (path / "stat").read_text().rsplit(
+                    ")", 1)[1].split()[:2]
+                if int(parent) == self.process.pid:
+                    states[int(path.name)] = state
+        return states
+
+    def descriptors(self):
+        """How many descriptors the daemon has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     # -- log -----------------------------------------------------------------
 
     def log(self):
@@ -207,15 +357,23 @@ class Daemon:
         fields.update({k.replace("_", "-"): v for k, v in headers.items()})
         return self.request("POST", path, body, fields)
 
-    def raw(self, data, timeout_s=PATIENCE_S):
+    def raw(self, data, timeout_s=PATIENCE_S, finish=False):
         """Send bytes as they are; return all that comes until the end."""
         with self.connect(timeout_s) as sock:
-            sock.sendall(data)
+            # A daemon that refuses may close before it has read all.
+            with contextlib.suppress(OSError):
+                sock.sendall(data)
+                if finish:
+                    sock.shutdown(socket.SHUT_WR)
             received = b""
             with contextlib.suppress(ConnectionResetError):
                 while chunk := sock.recv(65536):
                     received += chunk
             return received
+
+    def talk(self, data, **kwargs):
+        """As raw(), but return the answers."""
+        return read_answers(self.raw(data, **kwargs))
 
     # -- inbox --------------------------------------------------------------------
 
@@ -227,6 +385,26 @@ class Daemon:
             return db.execute(sql, args).fetchall()
         finally:
             db.close()
+
+    def stored(self):
+        """The ids of all events in the inbox."""
+        return {row[0] for row in self.query("SELECT event_id FROM event")}
+
+    def attempts(self, body=None, plugin=None):
+        """(n, outcome, note) of all attempts, or of an event's or a plugin's,
+        in order."""
+        return self.query(
+            "SELECT n, outcome, note FROM attempt a JOIN event e USING(seq)"
+            " JOIN plugin p ON p.id = a.plugin WHERE (?1 IS NULL OR"
+            " event_id = ?1) AND (?2 IS NULL OR name = ?2)"
+            " ORDER BY seq, a.plugin, n", body and id_of(body), plugin)
+
+    def handlers(self, body):
+        """The names of the plugins that got an event."""
+        return [name for name, in self.query(
+            "SELECT DISTINCT name FROM attempt a JOIN event e USING(seq)"
+            " JOIN plugin p ON p.id = a.plugin WHERE event_id = ?"
+            " ORDER BY name", id_of(body))]
 
     def unfinished(self):
         return self.query("SELECT count(*) FROM delivery WHERE state <> 3")[0][0]
@@ -242,11 +420,16 @@ class Daemon:
 class TestCase(unittest.TestCase):
     """A test that shows the daemon's log when it fails."""
 
-    def daemon(self, *args, **kwargs):
-        daemon = Daemon(*args, **kwargs)
+    def daemon(self, *args, start=True, **kwargs):
+        daemon = Daemon(*args, start=False, **kwargs)
         self.addCleanup(daemon.__exit__)
         self.addCleanup(self._show_log, daemon)
-        return daemon
+        return daemon.start() if start else daemon
+
+    def wire(self, daemon, *args, **kwargs):
+        wire = Wire(daemon, *args, **kwargs)
+        self.addCleanup(wire.close)
+        return wire
 
     def _show_log(self, daemon):
         outcome = self._outcome.result
@@ -254,6 +437,22 @@ class TestCase(unittest.TestCase):
                      itertools.chain(outcome.failures, outcome.errors))
         if failed and daemon.log_path.exists():
             print(f"--- log of {daemon.folder} ---\n{daemon.log()[-8000:]}")
+
+
+class SharedTestCase(TestCase):
+    """Tests that share one daemon, since they leave nothing behind in it but
+    events of their own."""
+
+    OPTIONS = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = Daemon(start=False, **cls.OPTIONS)
+        cls.addClassCleanup(cls.shared.__exit__)
+        cls.shared.start()
+
+    def setUp(self):
+        self.addCleanup(self._show_log, self.shared)
 
 
 def main():

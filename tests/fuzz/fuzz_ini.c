@@ -1,6 +1,6 @@
 /* tests/fuzz/fuzz_ini.c: any bytes as a configuration file, read whole: a
- * config or at least one error, never both or neither. SPDX-License-Identifier:
- * Apache-2.0 */
+ * config or at least one error, never both or neither.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
 #include "config/report.h"
 #include "error.h"

@@ -41,10 +41,8 @@ export async function waitFor(condition, what) {
 export async function end(child) {
     if (child.exitCode === null && child.signalCode === null) {
         const gone = new Promise((resolve) => child.once("exit", resolve));
-        child.kill("SIGTERM");
-        const last = setTimeout(() => child.kill("SIGKILL"), 5000);
+        child.kill("SIGKILL");
         await gone;
-        clearTimeout(last);
     }
 }
 
@@ -101,7 +99,8 @@ export class Daemon {
                 "Content-Length": Buffer.byteLength(body),
                 "Stripe-Signature": signature };
             const post = request({ host: "127.0.0.1", port: this.port,
-                path: "/webhook", method: "POST", headers, timeout: PATIENCE_MS,
+                path: "/webhook", method: "POST", headers, agent: false,
+                timeout: PATIENCE_MS,
             }, async (answer) => {
                 const chunks = await answer.toArray();
                 resolve({ status: answer.statusCode,

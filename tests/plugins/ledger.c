@@ -62,9 +62,19 @@ sleep_ms(int64_t ms)
     }
 }
 
+static int64_t
+now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Lines are "ID TYPE ATTEMPT PID BEGIN END", times in microseconds. */
 static int32_t
 handle(peg_ctx *ctx, const peg_event *ev)
 {
+    int64_t begin_us = now_us();
     peg_str file, crash_on, id, type;
     int64_t delay_ms, crash_times, attempt;
     if (peg_option_str(ctx, "file", &file) != PEG_OK ||
@@ -82,8 +92,9 @@ handle(peg_ctx *ctx, const peg_event *ev)
         crash(file.ptr, crash_times);
     }
     char line[LINE_MAX_BYTES];
-    int len = snprintf(line, sizeof(line), "%s %s %" PRId64 " %d\n", id.ptr,
-                       type.ptr, attempt, (int)getpid());
+    int len = snprintf(line, sizeof(line),
+                       "%s %s %" PRId64 " %d %" PRId64 " %" PRId64 "\n", id.ptr,
+                       type.ptr, attempt, (int)getpid(), begin_us, now_us());
     if (append(file.ptr, line, (size_t)len, NULL) != 0) {
         peg_reason(ev, "%s: %s", file.ptr, strerror(errno));
         return PEG_RETRY;

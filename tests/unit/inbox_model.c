@@ -303,10 +303,13 @@ fails_now(struct inbox_model *m)
 static void
 apply(struct inbox_model *m, struct inbox_batch *batch)
 {
-    m->calls.last_puts = 0;
+    unsigned puts = 0;
     for (struct inbox_put *put = batch->puts; put != NULL; put = put->next) {
         apply_put(m, put);
-        m->calls.last_puts++;
+        puts++;
+    }
+    if (puts > m->calls.most_puts) {
+        m->calls.most_puts = puts;
     }
     for (struct inbox_result *r = batch->results; r != NULL; r = r->link) {
         apply_result(m, r);

@@ -1,6 +1,6 @@
 /* tests/unit/test_config_plugin.c: plugins: their files, found and safe to
- * load, autoload, and the lists among their keys. SPDX-License-Identifier:
- * Apache-2.0 */
+ * load, autoload, and the lists among their keys.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "config_fixture.h"
 
 static void

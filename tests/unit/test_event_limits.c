@@ -1,6 +1,6 @@
 /* tests/unit/test_event_limits.c: how long the texts of an event may be, how
- * its time is read, and which patterns select it. SPDX-License-Identifier:
- * Apache-2.0 */
+ * its time is read, and which patterns select it.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Every header compiles alone; those of the SDK as C11 and C++17, and they
+# include nothing of the daemon.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+status=0
+for header in $(find core -name '*.h'); do
+    if ! echo "#include \"${header#core/}\"" |
+        cc -std=c17 -D_GNU_SOURCE -Icore -Isdk/include -Wall -Wextra -Werror \
+            -fsyntax-only -x c -; then
+        echo "does not compile alone: $header"
+        status=1
+    fi
+done
+for header in sdk/include/pegboard/plugin.h sdk/include/pegboard/money.h; do
+    line="#include <pegboard/$(basename "$header")>"
+    echo "$line" | cc -std=c11 -pedantic -Isdk/include -Wall -Wextra -Werror \
+        -fsyntax-only -x c - || status=1
+    echo "$line" | c++ -std=c++17 -pedantic -Isdk/include -Wall -Wextra -Werror \
+        -fsyntax-only -x c++ - || status=1
+done
+if grep -nE '#include *"' -r sdk/include plugins --include='*.[ch]'; then
+    echo "the SDK and the plugins include only <...>"
+    status=1
+fi
+exit $status
