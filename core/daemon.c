@@ -282,28 +282,40 @@ serve(struct daemon *d)
 
 /* ---- Steps down ------------------------------------------------------------------ */
 
-/* Answers in work get out, attempts in work may end; a second signal cuts that
- * short. What is cut runs again at the next start. */
+/* Whether a second signal came, which cuts the drain short. */
+static int
+is_hurried(struct daemon *d)
+{
+    if (next_signal(d) == 0) {
+        return 0;
+    }
+    log_write(LOG_WARN, "daemon", "second signal", "action=stop_now");
+    return 1;
+}
+
+/* Answers in work get out, then attempts in work may end; what is cut runs
+ * again at the next start. */
 static void
 drain(struct daemon *d)
 {
-    int64_t drain_ms = d->generation->config->drain_ms;
-    int64_t deadline_ms = clock_mono_ms() + drain_ms;
-    if (d->server != NULL) {
-        server_drain(d->server, drain_ms);
+    int64_t deadline_ms = clock_mono_ms() + d->generation->config->drain_ms;
+    int hurried = 0;
+    server_refuse(d->server);
+    while (!hurried && server_in_work(d->server) > 0 &&
+           clock_mono_ms() < deadline_ms) {
+        turn(d, TURN_MS);
+        hurried = is_hurried(d);
     }
     if (d->dispatcher == NULL) {
         return;
     }
-    dispatcher_drain(d->dispatcher, deadline_ms);
+    dispatcher_drain(d->dispatcher, hurried ? clock_mono_ms() : deadline_ms);
     supervisor_stop(d->supervisor);
-    int hurried = 0;
     while (!dispatcher_drained(d->dispatcher) ||
            !supervisor_is_empty(d->supervisor)) {
         turn(d, TURN_MS);
-        if (next_signal(d) != 0 && !hurried) {
+        if (!hurried && is_hurried(d)) {
             hurried = 1;
-            log_write(LOG_WARN, "daemon", "second signal", "action=stop_now");
             dispatcher_drain(d->dispatcher, clock_mono_ms());
         }
         if (hurried && dispatcher_drained(d->dispatcher)) {

@@ -6,9 +6,34 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Say what may follow the first word of commands that have two, if it is
+ * one. */
+static int
+unknown_second_word(const char *word)
+{
+    char names[256];
+    size_t len = 0;
+    size_t word_len = strlen(word);
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        if (strncmp(c->name, word, word_len) == 0 && c->name[word_len] == ' ' &&
+            len < sizeof(names)) {
+            len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+                                    len > 0 ? ", " : "", c->name);
+        }
+    }
+    return len == 0 ? -1
+                    : command_error(EXIT_USAGE,
+                                    "no such \"%s\" command; there are: %s",
+                                    word, names);
+}
+
 static int
 unknown_command(const char *word)
 {
+    int code = unknown_second_word(word);
+    if (code >= 0) {
+        return code;
+    }
     struct suggest suggest;
     suggest_init(&suggest, word);
     for (const struct command *c = commands; c->name != NULL; c++) {

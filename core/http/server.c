@@ -432,14 +432,17 @@ server_url(const struct server *server)
 }
 
 void
-server_drain(struct server *server, int64_t wait_ms)
+server_refuse(struct server *server)
 {
-    int64_t until_ms = clock_mono_ms() + wait_ms;
-    atomic_store(&server->draining, 1);
-    const struct timespec pause = {.tv_nsec = 2000000};
-    while (atomic_load(&server->in_work) > 0 && clock_mono_ms() < until_ms) {
-        nanosleep(&pause, NULL);
+    if (server != NULL) {
+        atomic_store(&server->draining, 1);
     }
+}
+
+int
+server_in_work(struct server *server)
+{
+    return server != NULL ? atomic_load(&server->in_work) : 0;
 }
 
 /* CivetWeb's master thread sees that it shall stop only when its poll ends,

@@ -41,12 +41,12 @@ int server_start(struct server **out, const struct server_settings *settings,
 /** "http://127.0.0.1:4242", of the first listener, with the real port. */
 const char *server_url(const struct server *server);
 
-/**
- * Answer 503 to everything new, wait until no request is in work, then close
- * the listeners. CivetWeb loses answers that come later than that, so a request
- * that takes longer than `wait_ms` loses its own.
- */
-void server_drain(struct server *server, int64_t wait_ms);
+/** Answer 503 to everything new from now on. Accepts NULL. */
+void server_refuse(struct server *server);
+
+/** Requests being answered. CivetWeb loses answers that are not out when
+ * server_stop() is called, so after server_refuse() wait for 0. NULL has 0. */
+int server_in_work(struct server *server);
 
 /** Close the listeners and free all. Accepts NULL. */
 void server_stop(struct server *server);

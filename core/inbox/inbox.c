@@ -266,7 +266,7 @@ answer_puts(struct inbox_put *puts, int rc)
 {
     while (puts != NULL) {
         struct inbox_put *next = puts->next; /* gone once its owner wakes */
-        puts->rc = rc;
+        atomic_store(&puts->rc, rc);
         sem_post(&puts->finished);
         puts = next;
     }
@@ -549,7 +549,7 @@ await_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
         }
         break;
     }
-    return put->rc;
+    return atomic_load(&put->rc);
 }
 
 int
@@ -557,7 +557,7 @@ inbox_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
 {
     put->next = NULL;
     put->taken = 0;
-    put->rc = RC_UNKNOWN;
+    atomic_store(&put->rc, RC_UNKNOWN);
     sem_init(&put->finished, 0, 0);
 
     pthread_mutex_lock(&inbox->lock);

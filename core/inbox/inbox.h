@@ -23,6 +23,7 @@
 #define CORE_INBOX_H
 
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,7 +56,8 @@ struct inbox_put {
     /* Private to the writer. */
     struct inbox_put *next;
     int taken;
-    int rc;
+    atomic_int rc; /* written last, read first: orders the results, also for
+                      tools that do not know sem_clockwait() */
     sem_t finished;
 };
 

@@ -138,6 +138,11 @@ class Ledger:
     def ids(self):
         return [run.id for run in self.runs()]
 
+    def begun(self):
+        """The ids of events that take their time (`sleep_ms`)."""
+        path = pathlib.Path(f"{self.path}.begun")
+        return path.read_text().split() if path.exists() else []
+
 
 class Answer:
     """One HTTP answer."""
@@ -234,8 +239,9 @@ class Daemon:
             self.start()
 
     def write_ini(self, plugins="", server="", endpoint="", more=""):
+        threads = "" if "threads" in server else "threads = 32\n"
         self.ini.write_text(
-            f"[server]\nlisten = 127.0.0.1:0\nthreads = 32\n"
+            f"[server]\nlisten = 127.0.0.1:0\n{threads}"
             f"state_dir = {self.state}\n{server}\n"
             f"[log]\nlevel = debug\nformat = logfmt\n"
             f"[plugins]\nautoload = no\n"
@@ -424,12 +430,19 @@ class TestCase(unittest.TestCase):
         daemon = Daemon(*args, start=False, **kwargs)
         self.addCleanup(daemon.__exit__)
         self.addCleanup(self._show_log, daemon)
+        self.addCleanup(self._check_log, daemon)
         return daemon.start() if start else daemon
 
     def wire(self, daemon, *args, **kwargs):
         wire = Wire(daemon, *args, **kwargs)
         self.addCleanup(wire.close)
         return wire
+
+    def _check_log(self, daemon):
+        """No sanitizer has spoken; plugins' output is in lines of ours."""
+        if daemon.log_path.exists():
+            self.assertNotRegex(daemon.log(), r"(?m)^(?!ts=).*(ERROR|WARNING): "
+                                r"\w+Sanitizer|^(?!ts=).*: runtime error: ")
 
     def _show_log(self, daemon):
         outcome = self._outcome.result
@@ -453,6 +466,7 @@ class SharedTestCase(TestCase):
 
     def setUp(self):
         self.addCleanup(self._show_log, self.shared)
+        self.addCleanup(self._check_log, self.shared)
 
 
 def main():

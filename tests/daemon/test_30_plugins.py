@@ -5,19 +5,7 @@ from pegboard import (DONE, FAIL, RETRY, SKIP, Ledger, event, id_of, section,
                       wait_for)
 
 
-class Plugins(pegboard.TestCase):
-    """One daemon that is told its plugins when its folder is there."""
-
-    def with_plugins(self, make, **kwargs):
-        daemon = self.daemon(start=False, **kwargs)
-        daemon.write_ini(make(daemon), **kwargs)
-        return daemon.start()
-
-    def with_plugin(self, so, *keys, **options):
-        return self.daemon(section("p", so, *keys, **options))
-
-
-class Routing(Plugins):
+class Routing(pegboard.TestCase):
 
     def handled(self, daemon, body, path="/webhook"):
         self.assertEqual(daemon.post(body, path).status, 200)
@@ -89,19 +77,22 @@ class Routing(Plugins):
         daemon.wait_log('plugin=b event=evt_.* text="servus PaymentIntent')
 
 
-class Concurrency(Plugins):
+class Concurrency(pegboard.TestCase):
 
     EVENTS = 12
 
     def most_at_once(self, concurrency):
         """Post events that take a while; the most that overlapped."""
-        daemon = self.with_plugins(lambda d: Ledger(d.folder / "ledger").section(
-            "p", f"concurrency = {concurrency}", sleep_ms=60))
+        daemon = self.daemon(start=False)
+        ledger = Ledger(daemon.folder / "ledger")
+        daemon.write_ini(ledger.section("p", f"concurrency = {concurrency}",
+                                        sleep_ms=60))
+        daemon.start()
         daemon.wait_runner("p", concurrency)
         for _ in range(self.EVENTS):
             self.assertEqual(daemon.post().status, 200)
         daemon.wait_finished()
-        runs = Ledger(daemon.folder / "ledger").runs()
+        runs = ledger.runs()
         self.assertEqual(len(runs), self.EVENTS)
         return max(sum(other.begin_us <= run.begin_us < other.end_us
                        for other in runs) for run in runs)
@@ -113,7 +104,10 @@ class Concurrency(Plugins):
         self.assertEqual(self.most_at_once(1), 1)
 
 
-class Verdicts(Plugins):
+class Verdicts(pegboard.TestCase):
+
+    def with_plugin(self, so, *keys, **options):
+        return self.daemon(section("p", so, *keys, **options))
 
     def finished(self, daemon):
         """Post one event and wait for its end; its attempts."""

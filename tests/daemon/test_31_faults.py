@@ -73,7 +73,7 @@ class Faults(pegboard.TestCase):
         self.check_nothing_is_left(daemon)
         return daemon
 
-    # -- ends of a runner ------------------------------------------------------
+    # -- ends of a runner --------------------------------------------------
 
     def test_crash(self):
         self.suffer("crash", CRASH, r"killed by signal 11 \(SIGSEGV\)")
@@ -93,7 +93,14 @@ class Faults(pegboard.TestCase):
                     "timeout = 300ms")
 
     def test_closing_all_descriptors(self):
-        self.suffer("closes_fds", CRASH, "runner")
+        self.suffer("closes_fds", CRASH, "runner exited with status 1")
+
+    def test_closing_all_descriptors_and_staying(self):
+        daemon = self.daemon(section("bad", "closes_fds", "max_attempts = 1",
+                                     stay="yes"))
+        daemon.post()
+        daemon.wait_finished()
+        self.assertRegex(daemon.attempts()[0][2], "runner closed its socket")
 
     def test_nonsense_on_the_socket(self):
         daemon = self.suffer("garbage", CRASH, "runner spoke nonsense")
@@ -126,7 +133,7 @@ class Faults(pegboard.TestCase):
                                     daemon.log()) == ["500", "1000", "500"],
                  "pauses of 0.5, 1 and again 0.5 s")
 
-    # -- what it does besides ---------------------------------------------------
+    # -- what it does besides ----------------------------------------------
 
     def test_output_becomes_log_lines_of_the_event(self):
         daemon = self.beside_a_good_plugin("prints")
@@ -157,7 +164,7 @@ class Faults(pegboard.TestCase):
                          {DONE})
         self.check_nothing_is_left(daemon)
 
-    # -- children ------------------------------------------------------------------
+    # -- children ----------------------------------------------------------
 
     def forking(self, *keys, **options):
         daemon = self.daemon(start=False)

@@ -2,6 +2,7 @@
  * own, and a look into its inbox.
  * SPDX-License-Identifier: Apache-2.0 */
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
     from "node:fs";
 import { request } from "node:http";
@@ -13,7 +14,8 @@ import { fileURLToPath } from "node:url";
 export const here = dirname(fileURLToPath(import.meta.url));
 export const pegboard = join(
     process.env.PEGBOARD_BUILD ?? join(here, "../../build"), "bin/pegboard");
-export const shared = process.env.PEGBOARD_SHARED ?? join(here, "../../../shared");
+export const shared =
+    process.env.PEGBOARD_SHARED ?? join(here, "../../../shared");
 export const SECRET = "whsec_test_of_the_peers_0123456789";
 
 /* Node's own lookup begins at this file; the peers are in the build tree. */
@@ -37,12 +39,16 @@ export async function waitFor(condition, what) {
     }
 }
 
+/** Wait until a process runs. */
+export async function started(child) {
+    await once(child, "spawn"); // or throws what "error" tells
+}
+
 /** End a process that we started, and wait until it is gone. */
 export async function end(child) {
-    if (child.exitCode === null && child.signalCode === null) {
-        const gone = new Promise((resolve) => child.once("exit", resolve));
+    if (child?.pid && child.exitCode === null && child.signalCode === null) {
         child.kill("SIGKILL");
-        await gone;
+        await once(child, "exit");
     }
 }
 
@@ -58,12 +64,14 @@ print(json.dumps([
         " FROM event JOIN body USING(seq) ORDER BY seq")]))`;
 
 export class Daemon {
-    static async start(secret = SECRET) {
+    folder = mkdtempSync(join(tmpdir(), "pegboard-peers-"));
+
+    /** Start one, which ends with the test `t`. */
+    static async start(t, secret = SECRET) {
         const daemon = new Daemon();
-        daemon.folder = mkdtempSync(join(tmpdir(), "pegboard-peers-"));
+        t.after(() => daemon.stop());
         const ini = join(daemon.folder, "pegboard.ini");
-        daemon.secretFile = join(daemon.folder, "secret");
-        writeFileSync(daemon.secretFile, secret, { mode: 0o600 });
+        writeFileSync(join(daemon.folder, "secret"), secret, { mode: 0o600 });
         writeFileSync(ini, "[server]\nlisten = 127.0.0.1:0\n" +
             "state_dir = state\n[log]\nlevel = debug\nformat = logfmt\n" +
             "[plugins]\nautoload = no\n" +
@@ -72,10 +80,10 @@ export class Daemon {
         daemon.child = spawn(pegboard, ["serve", "-c", ini],
             { stdio: ["ignore", log, log] });
         closeSync(log);
-        daemon.child.once("error", (error) => { daemon.failure = error; });
+        await started(daemon.child);
         const found = await waitFor(() => {
-            if (daemon.failure || daemon.child.exitCode !== null) {
-                throw daemon.failure ?? new Error(daemon.log());
+            if (daemon.child.exitCode !== null) {
+                throw new Error(daemon.log());
             }
             return /msg="serving" url=http:\/\/[\d.]+:(\d+)/.exec(daemon.log());
         }, () => `the daemon to serve:\n${daemon.log()}`);

@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 /* RFC 6455 */
 const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const CONTINUATION = 0, TEXT = 1, CLOSE = 8, PING = 9, PONG = 10;
-const FINAL = 0x80, MASKED = 0x80;
+const FINAL = 0x80;
 
 /** One frame, from the server: not masked. */
 function frame(opcode, payload) {
@@ -28,7 +28,7 @@ function frame(opcode, payload) {
     return Buffer.concat([head, data]);
 }
 
-/** The client's first frame in `bytes`, unmasked; null while it is not whole. */
+/** The client's first frame in `bytes`, unmasked; null: not whole yet. */
 function parseFrame(bytes) {
     if (bytes.length < 2) {
         return null;
@@ -44,8 +44,8 @@ function parseFrame(bytes) {
     } else if (length > 125) {
         return null;
     }
-    const mask = (bytes[1] & MASKED) ? bytes.subarray(at, at + 4) : [0, 0, 0, 0];
-    at += (bytes[1] & MASKED) ? 4 : 0;
+    const mask = bytes.subarray(at, at + 4); // a client's frames all have one
+    at += 4;
     if (bytes.length < at + length) {
         return null;
     }
@@ -109,8 +109,9 @@ export class StripeApi {
         socket.on("error", () => {}); // the client was ended
         socket.on("data", (data) => {
             bytes = Buffer.concat([bytes, data]);
-            for (let f; (f = parseFrame(bytes)); bytes = bytes.subarray(f.end)) {
-                message = this.#onFrame(f, message);
+            for (let got; (got = parseFrame(bytes)) !== null;) {
+                bytes = bytes.subarray(got.end);
+                message = this.#onFrame(got, message);
             }
         });
     }

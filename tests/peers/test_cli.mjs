@@ -7,7 +7,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Daemon, end, here, peers, pegboard, waitFor } from "./daemon.mjs";
+import { Daemon, end, here, peers, pegboard, started, waitFor }
+    from "./daemon.mjs";
 import { StripeApi } from "./stripe_api.mjs";
 
 /* The package `@stripe/cli` only chooses one of these and starts it. */
@@ -33,10 +34,13 @@ class Cli {
     out = "";
     err = "";
 
-    static async start(api, daemon) {
+    home = mkdtempSync(join(tmpdir(), "pegboard-cli-"));
+
+    /** Start one, which ends with the test `t`. */
+    static async start(t, api, daemon) {
         const cli = new Cli();
+        t.after(() => cli.stop());
         cli.url = `http://localhost:${daemon.port}/webhook`;
-        cli.home = mkdtempSync(join(tmpdir(), "pegboard-cli-"));
         cli.child = spawn(program(), [
             "listen", "--api-base", `http://127.0.0.1:${api.port}`, "--no-wss",
             "--skip-update", "--all-snapshot",
@@ -50,6 +54,7 @@ class Cli {
         });
         cli.child.stdout.on("data", (text) => { cli.out += text; });
         cli.child.stderr.on("data", (text) => { cli.err += text; });
+        await started(cli.child);
         await waitFor(() => /Ready!/.test(cli.err) && api.socket,
             () => `the CLI to be ready: ${cli.err}`);
         return cli;
@@ -76,10 +81,8 @@ function sample(type) {
 async function together(t) {
     const api = await new StripeApi().start();
     t.after(() => api.stop());
-    const daemon = await Daemon.start(api.secret);
-    t.after(() => daemon.stop());
-    const cli = await Cli.start(api, daemon);
-    t.after(() => cli.stop());
+    const daemon = await Daemon.start(t, api.secret);
+    const cli = await Cli.start(t, api, daemon);
     return { api, daemon, cli };
 }
 
@@ -115,7 +118,8 @@ test("stripe listen forwards events, and they are kept byte for byte",
 test("after the session's secret changes, stripe listen shows 400", { skip },
     async (t) => {
         const { api, daemon, cli } = await together(t);
-        const [before, after] = [sample("charge.failed"), sample("refund.failed")];
+        const before = sample("charge.failed");
+        const after = sample("refund.failed");
         api.push(before);
         await cli.answer(200, JSON.parse(before).id);
         api.secret = "whsec_of_the_next_session_0123456789";

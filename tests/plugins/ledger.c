@@ -62,6 +62,17 @@ sleep_ms(int64_t ms)
     }
 }
 
+/* FILE.begun has the ids of events that take their time. */
+static void
+take_time(const peg_str *file, const peg_str *id, int64_t delay_ms)
+{
+    char path[LINE_MAX_BYTES], line[LINE_MAX_BYTES];
+    snprintf(path, sizeof(path), "%s.begun", file->ptr);
+    int len = snprintf(line, sizeof(line), "%s\n", id->ptr);
+    append(path, line, (size_t)len, NULL); /* nothing depends on it */
+    sleep_ms(delay_ms);
+}
+
 static int64_t
 now_us(void)
 {
@@ -87,7 +98,9 @@ handle(peg_ctx *ctx, const peg_event *ev)
         peg_reason(ev, "an option or a fact is missing");
         return PEG_FAIL;
     }
-    sleep_ms(delay_ms);
+    if (delay_ms > 0) {
+        take_time(&file, &id, delay_ms);
+    }
     if (strcmp(id.ptr, crash_on.ptr) == 0) {
         crash(file.ptr, crash_times);
     }

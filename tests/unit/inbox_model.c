@@ -60,7 +60,8 @@ set_text(char to[MODEL_TEXT_MAX], const char *from)
     snprintf(to, MODEL_TEXT_MAX, "%s", from);
 }
 
-/* ---- Puts ------------------------------------------------------------------ */
+/* ---- Puts ------------------------------------------------------------------
+ */
 
 static struct model_delivery *
 find_delivery(struct inbox_model *m, int64_t seq, uint32_t plugin)
@@ -153,7 +154,8 @@ apply_put(struct inbox_model *m, struct inbox_put *put)
     put_new(m, put);
 }
 
-/* ---- Results and claims ------------------------------------------------------ */
+/* ---- Results and claims
+ * ------------------------------------------------------ */
 
 static void
 log_attempt(struct inbox_model *m, const struct model_delivery *d,
@@ -269,7 +271,8 @@ apply_want(struct inbox_model *m, struct inbox_want *want, int64_t now_ms)
     want->next_ms = d == NULL ? INT64_MAX : d->due_ms;
 }
 
-/* ---- A batch ------------------------------------------------------------------ */
+/* ---- A batch
+ * ------------------------------------------------------------------ */
 
 /* Nothing of the batch happened: rows behind the old counts go, deliveries are
  * as they were. */
@@ -303,7 +306,7 @@ fails_now(struct inbox_model *m)
 static void
 apply(struct inbox_model *m, struct inbox_batch *batch)
 {
-    unsigned puts = 0;
+    unsigned puts = 0, results = 0;
     for (struct inbox_put *put = batch->puts; put != NULL; put = put->next) {
         apply_put(m, put);
         puts++;
@@ -311,8 +314,12 @@ apply(struct inbox_model *m, struct inbox_batch *batch)
     if (puts > m->calls.most_puts) {
         m->calls.most_puts = puts;
     }
+    if (results > m->calls.most_results) {
+        m->calls.most_results = results;
+    }
     for (struct inbox_result *r = batch->results; r != NULL; r = r->link) {
         apply_result(m, r);
+        results++;
     }
     for (size_t i = 0; i < batch->want_count; i++) {
         apply_want(m, &batch->wants[i], batch->now_ms);
@@ -409,7 +416,8 @@ static const struct inbox_engine_ops model_ops = {
     .close = model_close,
 };
 
-/* ---- For tests -------------------------------------------------------------------- */
+/* ---- For tests
+ * -------------------------------------------------------------------- */
 
 struct inbox_model *
 inbox_model_open(void)
@@ -581,8 +589,8 @@ print_attempts(FILE *out, const struct inbox_model *m)
                 if (a->seq == seq && a->plugin == plugin) {
                     fprintf(out, "attempt %lld %u %u %lld %lld %d %s\n",
                             (long long)seq, plugin, a->n,
-                            (long long)a->started_ms,
-                            (long long)a->duration_us, a->outcome, a->note);
+                            (long long)a->started_ms, (long long)a->duration_us,
+                            a->outcome, a->note);
                 }
             }
         }

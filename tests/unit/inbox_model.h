@@ -71,7 +71,7 @@ void inbox_model_release(struct inbox_model *model);
 /** What came to the engine, failed or not. */
 struct model_calls {
     unsigned commits, probes;
-    unsigned most_puts; /* in one commit */
+    unsigned most_puts, most_results; /* in one commit */
     int closed;
 };
 struct model_calls inbox_model_calls(struct inbox_model *model);

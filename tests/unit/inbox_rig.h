@@ -87,7 +87,8 @@ claims_so_far(struct rig *rig)
     return count;
 }
 
-/* ---- Opening and closing ---------------------------------------------------- */
+/* ---- Opening and closing ----------------------------------------------------
+ */
 
 static inline int
 start_rig(void **state, struct rig *rig)
@@ -150,15 +151,16 @@ close_rig(void **state)
 
 #define ON_MODEL(test)                                                         \
     {                                                                          \
-        #test " (model)", test, rig_on_model, close_rig, NULL                  \
+#test " (model)", test, rig_on_model, close_rig, NULL                  \
     }
 #define ON_SQLITE(test)                                                        \
     {                                                                          \
-        #test " (sqlite)", test, rig_on_sqlite, close_rig, NULL                \
+#test " (sqlite)", test, rig_on_sqlite, close_rig, NULL                \
     }
 #define ON_BOTH(test) ON_MODEL(test), ON_SQLITE(test)
 
-/* ---- The rows of a closed inbox ------------------------------------------------ */
+/* ---- The rows of a closed inbox
+ * ------------------------------------------------ */
 
 static inline int64_t
 events_in(const struct rig *rig)
@@ -185,7 +187,8 @@ deliveries_in(const struct rig *rig, int state)
                : ask_file(sql);
 }
 
-/* ---- Putting ------------------------------------------------------------------- */
+/* ---- Putting
+ * ------------------------------------------------------------------- */
 
 /* Put event `id` for the rig's plugin, as of now; PATIENCE_MS to wait. */
 static inline int

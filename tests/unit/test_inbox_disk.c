@@ -15,10 +15,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static unsigned flushes;     /* so far */
-static unsigned writes;      /* so far */
-static unsigned fail_flush;  /* the flush of this number fails; 0: none */
-static unsigned fail_write;  /* the write of this number fails; 0: none */
+static unsigned flushes;    /* so far */
+static unsigned writes;     /* so far */
+static unsigned fail_flush; /* the flush of this number fails; 0: none */
+static unsigned fail_write; /* the write of this number fails; 0: none */
 static int fail_errno;
 
 /* Stands before the C library's: SQLite calls this one to flush. */
@@ -122,7 +122,8 @@ assert_applied(struct inbox_engine *engine)
                      2);
 }
 
-/* ---- Flushing ------------------------------------------------------------------ */
+/* ---- Flushing
+ * ------------------------------------------------------------------ */
 
 /* A kill cannot tell this, since what was written outlives the process. */
 static void
@@ -170,7 +171,8 @@ failed_flush_is_an_unknown_outcome_and_is_overcome(void **state)
     free(result);
 }
 
-/* ---- Writing ------------------------------------------------------------------- */
+/* ---- Writing
+ * ------------------------------------------------------------------- */
 
 /* Let each write of one mixed batch fail in turn, until none is left. */
 static void
@@ -183,16 +185,16 @@ sweep(int error, int expected)
         struct inbox_engine *engine = open_with_claim(&result);
         unsigned before = writes;
         fail_write = writes + n;
-        int rc = engine->ops->commit(
-            engine, mixed_batch(&m, "evt_1", result), NULL);
+        int rc =
+            engine->ops->commit(engine, mixed_batch(&m, "evt_1", result), NULL);
         int met = writes >= before + n;
         inbox_claims_free(m.want.claims);
         if (met) {
             assert_int_equal(rc, expected);
             assert_untouched(engine);
             assert_int_equal(engine->ops->probe(engine, NULL), RC_OK);
-            rc = engine->ops->commit(
-                engine, mixed_batch(&m, "evt_1", result), NULL);
+            rc = engine->ops->commit(engine, mixed_batch(&m, "evt_1", result),
+                                     NULL);
             inbox_claims_free(m.want.claims);
         }
         assert_int_equal(rc, RC_OK);
@@ -223,7 +225,8 @@ error_at_any_write_leaves_nothing(void **state)
     sweep(EIO, RC_UNKNOWN);
 }
 
-/* ---- Full, for real: in children, since limits and mounts are theirs ------------ */
+/* ---- Full, for real: in children, since limits and mounts are theirs
+ * ------------ */
 
 /* In a child a failed assertion must not go on with the other tests. */
 #define NEED(condition)                                                        \

