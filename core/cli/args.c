@@ -273,29 +273,28 @@ args_color(const struct args *args, FILE *stream)
     return isatty(fileno(stream));
 }
 
-int
-args_config_path(const struct args *args, const char **out)
+const char *
+args_config_path(const struct args *args)
 {
     const char *path = args_value(args, "config");
     if (path == NULL) {
         path = config_default_path();
     }
     if (path == NULL) {
-        return command_error(
-            EXIT_CONFIG, "no configuration: name one with -c FILE, or put "
-                         "pegboard.ini into this folder");
+        command_error(EXIT_CONFIG,
+                      "no configuration: name one with -c FILE, or put "
+                      "pegboard.ini into this folder (etc/minimal.ini is a "
+                      "start)");
     }
-    *out = path;
-    return EXIT_OK;
+    return path;
 }
 
 int
 args_config(const struct args *args, struct config **out)
 {
-    const char *path;
-    int code = args_config_path(args, &path);
-    if (code != EXIT_OK) {
-        return code;
+    const char *path = args_config_path(args);
+    if (path == NULL) {
+        return EXIT_CONFIG;
     }
     struct config_report report = {0};
     int rc = config_load(out, path, &report);

@@ -54,10 +54,9 @@ checked_make(struct checked *checked, struct config *config,
 int
 checked_load(struct checked *checked, const struct args *args)
 {
-    const char *path;
-    int code = args_config_path(args, &path);
-    if (code != EXIT_OK) {
-        return code;
+    const char *path = args_config_path(args);
+    if (path == NULL) {
+        return EXIT_CONFIG;
     }
     log_setup(args_count(args, "verbose") > 0 ? LOG_DEBUG : LOG_WARN,
               LOG_AUTO);

@@ -2,20 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cmds.h"
 
-#include "config/config.h"
 #include "daemon.h"
 
 int
 cmd_serve(const struct args *args)
 {
-    const char *path = args_value(args, "config");
+    const char *path = args_config_path(args);
     if (path == NULL) {
-        path = config_default_path();
-    }
-    if (path == NULL) {
-        return command_error(
-            EXIT_CONFIG, "no configuration: name one with -c FILE "
-                         "(etc/minimal.ini is a start)");
+        return EXIT_CONFIG;
     }
     struct daemon_settings settings = {
         .config_path = path,

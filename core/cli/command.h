@@ -117,9 +117,9 @@ int args_color(const struct args *args, FILE *stream);
 
 struct config;
 
-/** Where the configuration is: -c, or the default places.
- * @return 0 and *out, or the exit code to leave with */
-int args_config_path(const struct args *args, const char **out);
+/** Where the configuration is: -c, or the default places. NULL when there is
+ * none, which is then said: leave with EXIT_CONFIG. */
+const char *args_config_path(const struct args *args);
 
 /** Load the configuration of -c or of the default places, printing its errors
  * (and, unless -q, its warnings) to stderr.

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct lane;
 struct plugin;
 struct runner;
 struct worker;
@@ -24,12 +25,13 @@ struct source {
 enum worker_state {
     WORKER_IDLE = 0,
     WORKER_BUSY = 1,
-    WORKER_ENDING = 2, /* killed or gone: waiting for its process to end */
+    WORKER_ENDING = 2,   /* killed or gone: waiting for its process to end */
     WORKER_RETURNED = 3, /* given back; freed at the end of the round */
 };
 
 struct worker {
     struct worker *next; /* of its lane */
+    struct lane *lane;
     struct runner *runner;
     const struct plugin *plugin;
     enum worker_state state;
@@ -38,7 +40,7 @@ struct worker {
     int64_t begun_us;          /* monotonic */
     int64_t begun_ms;          /* wall clock */
     enum inbox_outcome ending; /* why it ends: CRASH, TIMEOUT, LOST */
-    const char *fault; /* what it was killed for; NULL: its end tells */
+    const char *fault;         /* what it was killed for; NULL: its end tells */
     unsigned long handled;
     struct source socket, output, end;
 };

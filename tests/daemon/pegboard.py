@@ -323,8 +323,12 @@ class Daemon:
         return states
 
     def descriptors(self):
-        """How many descriptors the daemon has open."""
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        """How many descriptors the daemon has open; None when that is hidden,
+        since it is not dumpable and we are not root."""
+        try:
+            return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        except PermissionError:
+            return None
 
     # -- log -----------------------------------------------------------------
 

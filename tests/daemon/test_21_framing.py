@@ -26,9 +26,9 @@ class Refused(pegboard.SharedTestCase):
         for value in values:
             body = event()
             with self.subTest(value):
-                self.refuse(post_bytes(body, length=shape.replace(
-                    b"LEN", b"%d" % len(body)).replace(b"VALUE", value)),
-                    **kwargs)
+                length = shape.replace(b"VALUE", value) \
+                    .replace(b"LEN", b"%d" % len(body))
+                self.refuse(post_bytes(body, length=length), **kwargs)
 
     # -- Where the body ends -------------------------------------------------
 
@@ -38,10 +38,15 @@ class Refused(pegboard.SharedTestCase):
                   b"Content-Length: LEN\r\nTransfer-Encoding: chunked",
                   b"Content-Length: LEN\r\ntransfer-encoding: identity",
                   b"Content-Length: 5\r\nA: b\r\nTransfer-Encoding: chunked")
-        inner = event()
-        for order in (b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-                      b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"):
-            self.refuse(post_bytes(inner, length=order + b"\r\n0\r\n"))
+        for encoding in b"chunked", b"identity":
+            body = event()
+            coded = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+            for length in len(body), len(coded), 0:
+                fields = [b"Transfer-Encoding: %s\r\n" % encoding,
+                          b"Content-Length: %d\r\n" % length]
+                for order in fields, fields[::-1]:
+                    head = post_bytes(body, length=b"".join(order))[:-len(body)]
+                    self.refuse(head + coded)
 
     def test_transfer_encoding_other_than_chunked(self):
         self.each(b"Transfer-Encoding: VALUE\r\n", b"gzip", b"gzip, chunked",

@@ -2,6 +2,7 @@
 acknowledged is lost, nothing is invented, and repeats are few."""
 
 import collections
+import contextlib
 import http.client
 import os
 import random
@@ -11,7 +12,7 @@ import threading
 import time
 
 import pegboard
-from pegboard import Ledger, event, id_of, sign, wait_for
+from pegboard import Ledger, event, id_of, section, sign, wait_for
 
 SENDERS = 4
 AHEAD = 200  # events that may be acknowledged and not handled yet
@@ -20,6 +21,18 @@ CONCURRENCY = {"a": 2, "b": 1}
 # Deliveries per runner that are claimed and whose end is not committed: one in
 # work and two at hand, and as many that ended while the others were committed.
 OPEN_PER_RUNNER = 6
+
+
+def pidfds(daemon):
+    """Descriptors of the runners, since pids can be taken anew."""
+    return [os.pidfd_open(pid) for pid in daemon.runners()]
+
+
+def wait_end(pidfd):
+    """Whether the process ends soon."""
+    ended = bool(select.select([pidfd], [], [], 10)[0])
+    os.close(pidfd)
+    return ended
 
 
 class Senders:
@@ -51,7 +64,7 @@ class Senders:
             with self.lock:
                 self.sent[id_of(body)] = body
             acknowledged = False
-            while not acknowledged:
+            while not acknowledged and not self.ended.is_set():
                 connection, acknowledged = self._send(connection, body)
         if connection:
             connection.close()
@@ -79,9 +92,6 @@ class Senders:
 
 
 class Kill(pegboard.TestCase):
-
-    DAEMON_KILLS = 8
-    RUNNER_KILLS = 10
 
     def setUp(self):
         seed = int(os.environ.get("PEGBOARD_SEED", time.time_ns() % 10**9))
@@ -115,26 +125,16 @@ class Kill(pegboard.TestCase):
     def kill_daemon(self):
         """Kill it, start it again, and see its runners die with it."""
         self.wait_for_some(lambda: len(self.senders.acked), "acknowledgements")
-        runners = [os.pidfd_open(pid) for pid in self.server.runners()]
+        runners = pidfds(self.server)
         self.server.kill()
         self.server.start()
-        for runner in runners:
-            self.assertTrue(select.select([runner], [], [], 10)[0],
-                            "a runner outlives its daemon")
-            os.close(runner)
+        self.assertTrue(all(map(wait_end, runners)))
 
     def kill_runner(self):
         self.wait_for_some(self.handled, "handled events")
         runners = wait_for(self.server.runners, "a runner")
-        os.kill(self.random.choice(runners), signal.SIGKILL)
-
-    # -- the end -----------------------------------------------------------
-
-    def finish(self):
-        self.senders.stop()
-        self.server.wait_finished(60)
-        self.assertEqual(self.senders.odd, [])
-        self.assertEqual(self.server.dead(), 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.random.choice(runners), signal.SIGKILL)
 
     def check_inbox(self):
         stored = self.server.query(
@@ -166,35 +166,46 @@ class Kill(pegboard.TestCase):
                 print(f"{name}: {len(counts)} events, {repeats} repeats;",
                       end=" ", flush=True)
 
-    def test_of_the_daemon(self):
+    def survive(self, daemon_kills, runner_kills):
+        kills = ([self.kill_daemon] * daemon_kills +
+                 [self.kill_runner] * runner_kills)
+        self.random.shuffle(kills)
         self.start_senders()
-        for _ in range(self.DAEMON_KILLS):
-            self.kill_daemon()
-        self.finish()
+        for kill in kills:
+            kill()
+        self.senders.stop()
+        self.server.wait_finished(60)
+        self.assertEqual(self.senders.odd, [])
+        self.assertEqual(self.server.dead(), 0)
         self.check_inbox()
         self.check_attempts()
-        self.check_ledgers(lambda name: self.DAEMON_KILLS *
+        self.check_ledgers(lambda name: runner_kills + daemon_kills *
                            CONCURRENCY[name] * OPEN_PER_RUNNER)
 
-    def test_of_runners(self):
-        self.start_senders()
-        for _ in range(self.RUNNER_KILLS):
-            self.kill_runner()
-        self.finish()
-        self.check_inbox()
-        self.check_attempts()
-        self.check_ledgers(lambda name: self.RUNNER_KILLS)
+    def test_of_the_daemon(self):
+        self.survive(daemon_kills=15, runner_kills=0)
 
-    def test_of_a_daemon_that_does_nothing(self):
-        """Its runners die with it also when they are idle."""
-        for name, count in CONCURRENCY.items():
-            self.server.wait_runner(name, count)
-        runners = [os.pidfd_open(pid) for pid in self.server.runners()]
-        self.assertEqual(len(runners), sum(CONCURRENCY.values()))
-        self.server.kill()
-        for runner in runners:
-            self.assertTrue(select.select([runner], [], [], 10)[0])
-            os.close(runner)
+    def test_of_runners(self):
+        self.survive(daemon_kills=0, runner_kills=15)
+
+    def test_of_both(self):
+        self.survive(daemon_kills=8, runner_kills=8)
+
+
+class Orphans(pegboard.TestCase):
+
+    def test_runners_die_with_the_daemon_idle_or_busy(self):
+        daemon = self.daemon(section("idle", "noop", "events = charge.*") +
+                             section("busy", "spin"))
+        daemon.wait_runner("idle")
+        daemon.wait_runner("busy")
+        daemon.post()
+        wait_for(lambda: daemon.query("SELECT 1 FROM delivery WHERE state = 1"),
+                 "the attempt to begin")
+        runners = pidfds(daemon)
+        self.assertEqual(len(runners), 2)
+        daemon.kill()
+        self.assertTrue(all(map(wait_end, runners)))
 
 
 if __name__ == "__main__":

@@ -5,28 +5,9 @@
 
 #include "error.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct inbox_model {
-    struct inbox_engine base;
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
-    int hold, held;
-    int fail_rc, fail_happened;
-    unsigned fail_times;
-    struct model_calls calls;
-
-    struct model_event *events;
-    struct model_receipt *receipts;
-    struct model_delivery *deliveries;
-    struct model_attempt *attempts;
-    size_t event_count, receipt_count, delivery_count, attempt_count;
-    char plugins[MODEL_PLUGINS][MODEL_TEXT_MAX]; /* id is index + 1 */
-    size_t plugin_count;
-};
 
 /* Room for one row more. */
 static void *
@@ -60,11 +41,10 @@ set_text(char to[MODEL_TEXT_MAX], const char *from)
     snprintf(to, MODEL_TEXT_MAX, "%s", from);
 }
 
-/* ---- Puts ------------------------------------------------------------------
- */
+/* ---- Puts ---------------------------------------------------------------- */
 
-static struct model_delivery *
-find_delivery(struct inbox_model *m, int64_t seq, uint32_t plugin)
+struct model_delivery *
+inbox_model_delivery(const struct inbox_model *m, int64_t seq, uint32_t plugin)
 {
     for (size_t i = 0; i < m->delivery_count; i++) {
         if (m->deliveries[i].seq == seq && m->deliveries[i].plugin == plugin) {
@@ -78,7 +58,7 @@ static void
 put_deliveries(struct inbox_model *m, struct inbox_put *put)
 {
     for (size_t i = 0; i < put->plugin_count; i++) {
-        if (find_delivery(m, put->seq, put->plugins[i]) == NULL) {
+        if (inbox_model_delivery(m, put->seq, put->plugins[i]) == NULL) {
             APPEND(m->deliveries, m->delivery_count,
                    (struct model_delivery){.seq = put->seq,
                                            .plugin = put->plugins[i],
@@ -154,8 +134,7 @@ apply_put(struct inbox_model *m, struct inbox_put *put)
     put_new(m, put);
 }
 
-/* ---- Results and claims
- * ------------------------------------------------------ */
+/* ---- Results and claims -------------------------------------------------- */
 
 static void
 log_attempt(struct inbox_model *m, const struct model_delivery *d,
@@ -175,7 +154,7 @@ log_attempt(struct inbox_model *m, const struct model_delivery *d,
 static void
 apply_result(struct inbox_model *m, const struct inbox_result *r)
 {
-    struct model_delivery *d = find_delivery(m, r->seq, r->plugin);
+    struct model_delivery *d = inbox_model_delivery(m, r->seq, r->plugin);
     if (d == NULL || d->state != MODEL_LEASED || d->lease != r->lease) {
         return;
     }
@@ -271,8 +250,7 @@ apply_want(struct inbox_model *m, struct inbox_want *want, int64_t now_ms)
     want->next_ms = d == NULL ? INT64_MAX : d->due_ms;
 }
 
-/* ---- A batch
- * ------------------------------------------------------------------ */
+/* ---- A batch ------------------------------------------------------------- */
 
 /* Nothing of the batch happened: rows behind the old counts go, deliveries are
  * as they were. */
@@ -311,18 +289,18 @@ apply(struct inbox_model *m, struct inbox_batch *batch)
         apply_put(m, put);
         puts++;
     }
-    if (puts > m->calls.most_puts) {
-        m->calls.most_puts = puts;
-    }
-    if (results > m->calls.most_results) {
-        m->calls.most_results = results;
-    }
     for (struct inbox_result *r = batch->results; r != NULL; r = r->link) {
         apply_result(m, r);
         results++;
     }
     for (size_t i = 0; i < batch->want_count; i++) {
         apply_want(m, &batch->wants[i], batch->now_ms);
+    }
+    if (puts > m->calls.most_puts) {
+        m->calls.most_puts = puts;
+    }
+    if (results > m->calls.most_results) {
+        m->calls.most_results = results;
     }
 }
 
@@ -356,10 +334,7 @@ model_commit(struct inbox_engine *engine, struct inbox_batch *batch,
     m->held = 0;
 
     struct inbox_model old = *m;
-    old.deliveries = malloc((m->delivery_count + 1) * sizeof(*m->deliveries));
-    if (old.deliveries == NULL) {
-        abort();
-    }
+    old.deliveries = grown(NULL, m->delivery_count, sizeof(*m->deliveries));
     if (m->delivery_count > 0) {
         memcpy(old.deliveries, m->deliveries,
                m->delivery_count * sizeof(*m->deliveries));
@@ -416,8 +391,7 @@ static const struct inbox_engine_ops model_ops = {
     .close = model_close,
 };
 
-/* ---- For tests
- * -------------------------------------------------------------------- */
+/* ---- For tests ----------------------------------------------------------- */
 
 struct inbox_model *
 inbox_model_open(void)
@@ -443,12 +417,6 @@ inbox_model_free(struct inbox_model *m)
     pthread_cond_destroy(&m->changed);
     pthread_mutex_destroy(&m->lock);
     free(m);
-}
-
-struct inbox_engine *
-inbox_model_engine(struct inbox_model *m)
-{
-    return &m->base;
 }
 
 void
@@ -510,22 +478,25 @@ inbox_model_calls(struct inbox_model *m)
     return calls;
 }
 
+static size_t
+read_count(struct inbox_model *m, const size_t *count)
+{
+    pthread_mutex_lock(&m->lock);
+    size_t now = *count;
+    pthread_mutex_unlock(&m->lock);
+    return now;
+}
+
 size_t
 inbox_model_events(struct inbox_model *m)
 {
-    pthread_mutex_lock(&m->lock);
-    size_t count = m->event_count;
-    pthread_mutex_unlock(&m->lock);
-    return count;
+    return read_count(m, &m->event_count);
 }
 
 size_t
 inbox_model_attempts(struct inbox_model *m)
 {
-    pthread_mutex_lock(&m->lock);
-    size_t count = m->attempt_count;
-    pthread_mutex_unlock(&m->lock);
-    return count;
+    return read_count(m, &m->attempt_count);
 }
 
 size_t
@@ -538,87 +509,4 @@ inbox_model_deliveries(struct inbox_model *m, int state)
     }
     pthread_mutex_unlock(&m->lock);
     return count;
-}
-
-static void
-print_bytes(FILE *out, const char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        fprintf(out, "%02X", (unsigned)(unsigned char)bytes[i]);
-    }
-}
-
-static void
-print_event(FILE *out, const struct model_event *row, size_t seq)
-{
-    const struct event *e = &row->event;
-    fprintf(out, "event %zu %s %s %lld %lld %d %d %d %s %s %s %s %s %s %s %s ",
-            seq, e->id, e->type, (long long)e->created_s,
-            (long long)row->received_ms, e->livemode, e->family == EVENT_THIN,
-            row->routed, e->account, e->api_version, e->object_id, e->customer,
-            e->snapshot_event, row->endpoint, row->secret, row->signature);
-    fprintf(out, "%lld ", (long long)row->signed_s);
-    print_bytes(out, row->body, row->body_len);
-    fputc('\n', out);
-}
-
-static void
-print_deliveries(FILE *out, struct inbox_model *m)
-{
-    for (int64_t seq = 1; seq <= (int64_t)m->event_count; seq++) {
-        for (uint32_t plugin = 1; plugin <= MODEL_PLUGINS; plugin++) {
-            const struct model_delivery *d = find_delivery(m, seq, plugin);
-            if (d != NULL && d->state != MODEL_GONE) {
-                fprintf(out, "delivery %lld %u %d %u %lld %lld %lld\n",
-                        (long long)seq, plugin, d->state, d->attempt,
-                        (long long)d->lease, (long long)d->due_ms,
-                        (long long)d->first_ms);
-            }
-        }
-    }
-}
-
-/* In the order of event, plugin and number. */
-static void
-print_attempts(FILE *out, const struct inbox_model *m)
-{
-    for (int64_t seq = 1; seq <= (int64_t)m->event_count; seq++) {
-        for (uint32_t plugin = 1; plugin <= MODEL_PLUGINS; plugin++) {
-            for (size_t i = 0; i < m->attempt_count; i++) {
-                const struct model_attempt *a = &m->attempts[i];
-                if (a->seq == seq && a->plugin == plugin) {
-                    fprintf(out, "attempt %lld %u %u %lld %lld %d %s\n",
-                            (long long)seq, plugin, a->n,
-                            (long long)a->started_ms, (long long)a->duration_us,
-                            a->outcome, a->note);
-                }
-            }
-        }
-    }
-}
-
-char *
-inbox_model_dump(struct inbox_model *m)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    if (out == NULL) {
-        abort();
-    }
-    for (size_t i = 0; i < m->event_count; i++) {
-        print_event(out, &m->events[i], i + 1);
-    }
-    for (size_t i = 0; i < m->receipt_count; i++) {
-        const struct model_receipt *r = &m->receipts[i];
-        fprintf(out, "receipt %zu %lld %lld %s %s %lld ", i + 1,
-                (long long)r->seq, (long long)r->received_ms, r->endpoint,
-                r->secret, (long long)r->signed_s);
-        print_bytes(out, r->conflict, r->conflict_len);
-        fputc('\n', out);
-    }
-    print_deliveries(out, m);
-    print_attempts(out, m);
-    fclose(out);
-    return text;
 }

@@ -8,6 +8,7 @@
 #include "stripe/event.h"
 
 #include <limits.h>
+#include <pthread.h>
 
 #define MODEL_TEXT_MAX 64
 #define MODEL_PLUGINS  16
@@ -47,12 +48,34 @@ struct model_attempt {
     char note[MODEL_TEXT_MAX];
 };
 
-struct inbox_model; /* starts with its struct inbox_engine */
+/* What came to the engine, failed or not. */
+struct model_calls {
+    unsigned commits, probes;
+    unsigned most_puts, most_results; /* in one commit */
+    int closed;
+};
+
+struct inbox_model {
+    struct inbox_engine base;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t changed;
+    int hold, held;
+    int fail_rc, fail_happened;
+    unsigned fail_times;
+    struct model_calls calls;
+
+    struct model_event *events;
+    struct model_receipt *receipts;
+    struct model_delivery *deliveries;
+    struct model_attempt *attempts;
+    size_t event_count, receipt_count, delivery_count, attempt_count;
+    char plugins[MODEL_PLUGINS][MODEL_TEXT_MAX]; /* id is index + 1 */
+    size_t plugin_count;
+};
 
 /** Never NULL; inbox_model_free() it after the inbox on it is closed. */
 struct inbox_model *inbox_model_open(void);
 void inbox_model_free(struct inbox_model *model);
-struct inbox_engine *inbox_model_engine(struct inbox_model *model);
 
 /** As after a restart: leases are void, their attempts lost. */
 void inbox_model_restart(struct inbox_model *model);
@@ -68,20 +91,15 @@ void inbox_model_hold(struct inbox_model *model);
 void inbox_model_await_held(struct inbox_model *model);
 void inbox_model_release(struct inbox_model *model);
 
-/** What came to the engine, failed or not. */
-struct model_calls {
-    unsigned commits, probes;
-    unsigned most_puts, most_results; /* in one commit */
-    int closed;
-};
 struct model_calls inbox_model_calls(struct inbox_model *model);
+
+/** One delivery; NULL for none. */
+struct model_delivery *inbox_model_delivery(const struct inbox_model *model,
+                                            int64_t seq, uint32_t plugin);
 
 /** Rows by kind; deliveries by state. */
 size_t inbox_model_events(struct inbox_model *model);
 size_t inbox_model_attempts(struct inbox_model *model);
 size_t inbox_model_deliveries(struct inbox_model *model, int state);
-
-/** All of it as text, a row a line; free() it. */
-char *inbox_model_dump(struct inbox_model *model);
 
 #endif

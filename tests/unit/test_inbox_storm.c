@@ -55,7 +55,7 @@ break_the_store(void *arg)
     uint64_t commits = 0;
     while (atomic_load(&storm->stored) < EVENTS) {
         pause_ms(1);
-        if (stats_of(storm->rig).commits < commits + 2) {
+        if (stats_of(storm->rig).commits < commits + 1) {
             continue;
         }
         commits = stats_of(storm->rig).commits;
