@@ -51,7 +51,8 @@ struct daemon {
     int signals; /* signalfd */
 };
 
-/* ---- Glue between the parts -------------------------------------------------- */
+/* ---- Glue between the parts
+ * -------------------------------------------------- */
 
 static void
 on_runner_ready(void *arg, const struct plugin *plugin, struct runner *runner)
@@ -61,9 +62,8 @@ on_runner_ready(void *arg, const struct plugin *plugin, struct runner *runner)
 }
 
 static void
-on_runner_return(void *arg, const struct plugin *plugin,
-                 struct runner *runner, enum dispatcher_return why,
-                 unsigned long handled)
+on_runner_return(void *arg, const struct plugin *plugin, struct runner *runner,
+                 enum dispatcher_return why, unsigned long handled)
 {
     struct daemon *d = arg;
     supervisor_return(d->supervisor, plugin, runner, why == RETURN_ENDED,
@@ -85,7 +85,8 @@ is_ready(void *arg)
     return inbox_ready(d->inbox) && inbox_stalled_ms(d->inbox) < READY_MS;
 }
 
-/* ---- Steps up -------------------------------------------------------------------- */
+/* ---- Steps up
+ * -------------------------------------------------------------------- */
 
 /* One thread takes signals, by reading; no handler ever runs. */
 static int
@@ -222,7 +223,8 @@ start(struct daemon *d, struct error *err)
     return rc;
 }
 
-/* ---- Serving ------------------------------------------------------------------- */
+/* ---- Serving
+ * ------------------------------------------------------------------- */
 
 /* Which stop signal came, or 0. */
 static int
@@ -270,9 +272,8 @@ serve(struct daemon *d)
         if (settings->on_turn != NULL) {
             struct inbox_stats stats;
             inbox_stats(d->inbox, &stats);
-            int code = settings->on_turn(settings->arg,
-                                         stats.deliveries - stats.closed,
-                                         stats.buried);
+            int code = settings->on_turn(
+                settings->arg, stats.deliveries - stats.closed, stats.buried);
             if (code >= 0) {
                 return code;
             }
@@ -280,7 +281,8 @@ serve(struct daemon *d)
     }
 }
 
-/* ---- Steps down ------------------------------------------------------------------ */
+/* ---- Steps down
+ * ------------------------------------------------------------------ */
 
 /* Whether a second signal came, which cuts the drain short. */
 static int
@@ -357,8 +359,8 @@ daemon_run(const struct daemon_settings *settings)
     }
     if (rc != RC_OK) {
         stop(&d);
-        return command_error(rc == RC_INVALID ? EXIT_CONFIG : EXIT_FAILED,
-                             "%s", err.text);
+        return command_error(rc == RC_INVALID ? EXIT_CONFIG : EXIT_FAILED, "%s",
+                             err.text);
     }
     log_write(LOG_INFO, "daemon", "serving", "url=%s plugins=%zu version=%s",
               server_url(d.server), d.generation->plugin_count,

@@ -7,15 +7,15 @@
 enum rc {
     RC_OK = 0,
     RC_NOMEM = -1,
-    RC_IO = -2,       /* a file, socket or process call failed */
-    RC_INVALID = -3,  /* outside input breaks a rule */
+    RC_IO = -2,      /* a file, socket or process call failed */
+    RC_INVALID = -3, /* outside input breaks a rule */
     RC_NOT_FOUND = -4,
-    RC_FULL = -5,     /* no room: disk, queue or a bound of ours */
-    RC_BUSY = -6,     /* not now; nothing happened, try later */
+    RC_FULL = -5, /* no room: disk, queue or a bound of ours */
+    RC_BUSY = -6, /* not now; nothing happened, try later */
     RC_TIMEOUT = -7,
-    RC_CORRUPT = -8,  /* stored data cannot be trusted: stop */
-    RC_UNKNOWN = -9,  /* a commit may or may not have happened */
-    RC_CLOSED = -10,  /* the other side is gone, or we are stopping */
+    RC_CORRUPT = -8, /* stored data cannot be trusted: stop */
+    RC_UNKNOWN = -9, /* a commit may or may not have happened */
+    RC_CLOSED = -10, /* the other side is gone, or we are stopping */
 };
 
 #define ERROR_TEXT_MAX 512

@@ -30,8 +30,8 @@ log_setup(enum log_level level, enum log_format format)
 int
 log_enabled(enum log_level level)
 {
-    return (int)level <= atomic_load_explicit(&shown_level,
-                                              memory_order_relaxed);
+    return (int)level <=
+           atomic_load_explicit(&shown_level, memory_order_relaxed);
 }
 
 /* A line under construction. `len` never passes the room that is kept for the

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** `error` needs a person, `warn` may, `info` is lifecycle, `debug` per event */
+/** `error` needs a person, `warn` may, `info` is lifecycle, `debug` per event
+ */
 enum log_level { LOG_ERROR = 0, LOG_WARN = 1, LOG_INFO = 2, LOG_DEBUG = 3 };
 
 /** LOG_AUTO is text on a terminal and logfmt elsewhere. */

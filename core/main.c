@@ -44,9 +44,8 @@ unknown_command(const char *word)
                              "unknown command \"%s\", did you mean \"%s\"?",
                              word, suggest.best);
     }
-    return command_error(EXIT_USAGE,
-                         "unknown command \"%s\" (pegboard help lists them)",
-                         word);
+    return command_error(
+        EXIT_USAGE, "unknown command \"%s\" (pegboard help lists them)", word);
 }
 
 int

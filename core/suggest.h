@@ -7,8 +7,8 @@
 
 /** Collects the best candidate while a caller offers words one by one. */
 struct suggest {
-    const char *word;  /* the misspelled one; borrowed */
-    const char *best;  /* nearest so far, or NULL; borrowed */
+    const char *word; /* the misspelled one; borrowed */
+    const char *best; /* nearest so far, or NULL; borrowed */
     size_t distance;
 };
 

@@ -126,8 +126,7 @@ take_long(struct args *args, const char *text, int *i, int argc, char **argv)
 
 /* A cluster of letters: -qv, -c FILE, -cFILE. */
 static int
-take_letters(struct args *args, const char *text, int *i, int argc,
-             char **argv)
+take_letters(struct args *args, const char *text, int *i, int argc, char **argv)
 {
     for (; *text != '\0'; text++) {
         const struct flag *flag = find_flag(args, NULL, 0, *text);

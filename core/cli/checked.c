@@ -58,8 +58,7 @@ checked_load(struct checked *checked, const struct args *args)
     if (path == NULL) {
         return EXIT_CONFIG;
     }
-    log_setup(args_count(args, "verbose") > 0 ? LOG_DEBUG : LOG_WARN,
-              LOG_AUTO);
+    log_setup(args_count(args, "verbose") > 0 ? LOG_DEBUG : LOG_WARN, LOG_AUTO);
     struct config_report report = {0};
     struct config *config;
     struct error err = {0};

@@ -50,7 +50,8 @@ struct dev {
 
 extern char **environ;
 
-/* ---- What it writes --------------------------------------------------------- */
+/* ---- What it writes ---------------------------------------------------------
+ */
 
 /* Our folder, readable by nobody else, and nobody else's trap. */
 static int
@@ -134,8 +135,8 @@ write_plugins(const struct dev *dev, FILE *to)
         char name[CONFIG_NAME_MAX + 1];
         char *path = realpath(dev->args->operands[i], NULL);
         if (path == NULL) {
-            return command_error(EXIT_MISSING, "%s: %s",
-                                 dev->args->operands[i], strerror(errno));
+            return command_error(EXIT_MISSING, "%s: %s", dev->args->operands[i],
+                                 strerror(errno));
         }
         name_of(path, name, sizeof(name));
         fprintf(to, "[plugin %s]\npath = %s\n", name, path);
@@ -206,7 +207,8 @@ clean_up(const struct dev *dev)
     }
 }
 
-/* ---- While it runs ------------------------------------------------------------ */
+/* ---- While it runs
+ * ------------------------------------------------------------ */
 
 /* The test event comes from `pegboard trigger`, as it would from a second
  * terminal. */
@@ -254,8 +256,8 @@ on_turn(void *arg, unsigned long open, unsigned long dead)
     if (dev->trigger != 0 &&
         waitpid(dev->trigger, &status, WNOHANG) == dev->trigger) {
         dev->trigger = 0;
-        dev->trigger_code = WIFEXITED(status) ? WEXITSTATUS(status)
-                                              : EXIT_FAILED;
+        dev->trigger_code =
+            WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
     }
     if (dev->trigger != 0 || args_count(dev->args, "once") == 0) {
         return -1;

@@ -21,9 +21,8 @@
 static const char *
 type_name(uint32_t type)
 {
-    static const char *const names[] = {"?",        "string", "int",
-                                        "bool",     "duration", "size",
-                                        "list",     "path"};
+    static const char *const names[] = {"?",        "string", "int",  "bool",
+                                        "duration", "size",   "list", "path"};
     return type < sizeof(names) / sizeof(names[0]) ? names[type] : names[0];
 }
 
@@ -58,7 +57,8 @@ print_events(char *const *events, size_t count)
     putchar('\n');
 }
 
-/* ---- list ------------------------------------------------------------------- */
+/* ---- list -------------------------------------------------------------------
+ */
 
 static int
 list_json(const struct generation *generation)
@@ -110,7 +110,8 @@ cmd_plugins_list(const struct args *args)
     return EXIT_OK;
 }
 
-/* ---- inspect ------------------------------------------------------------------ */
+/* ---- inspect
+ * ------------------------------------------------------------------ */
 
 static int
 inspect_json(const struct manifest *manifest, const char *digest)

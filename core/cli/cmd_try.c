@@ -31,8 +31,7 @@ cmd_try(const struct args *args)
     }
     char repeat_text[24], timeout_text[24];
     snprintf(repeat_text, sizeof(repeat_text), "%lld", (long long)repeat);
-    snprintf(timeout_text, sizeof(timeout_text), "%lld",
-             (long long)timeout_ms);
+    snprintf(timeout_text, sizeof(timeout_text), "%lld", (long long)timeout_ms);
 
     const char *argv[2 * ARGS_MAX + 16];
     size_t n = 0;

@@ -16,7 +16,7 @@ enum exit_code {
     EXIT_OK = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
-    EXIT_CONFIG = 3, /* configuration or plugin invalid */
+    EXIT_CONFIG = 3,  /* configuration or plugin invalid */
     EXIT_MISSING = 4, /* no such event, plugin, file */
     EXIT_NO_DAEMON = 5,
     EXIT_REFUSED = 6,
@@ -35,12 +35,12 @@ struct flag {
 struct args;
 
 struct command {
-    const char *name;     /* "trigger", "plugins inspect" */
-    const char *summary;  /* one line for the list of commands */
-    const char *operands; /* "TYPE", "[PLUGIN.so...]"; "" for none */
-    const char *text;     /* what it does, with examples; several lines */
+    const char *name;         /* "trigger", "plugins inspect" */
+    const char *summary;      /* one line for the list of commands */
+    const char *operands;     /* "TYPE", "[PLUGIN.so...]"; "" for none */
+    const char *text;         /* what it does, with examples; several lines */
     const struct flag *flags; /* besides the common ones */
-    int min_operands, max_operands; /* max -1: any number */
+    int min_operands, max_operands;      /* max -1: any number */
     int (*run)(const struct args *args); /* returns an exit code */
 };
 

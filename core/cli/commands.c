@@ -46,8 +46,7 @@ const struct command commands[] = {
      "  pegboard verify --body body.json --header 't=...,v1=...' \\\n"
      "    --secret-file secrets/main --at 1793000122\n",
      verify_flags, 0, 0, cmd_verify},
-    {"try", "run one handler once, in the foreground",
-     "PLUGIN.so EVENT.json",
+    {"try", "run one handler once, in the foreground", "PLUGIN.so EVENT.json",
      "Loads the plugin into this process (pegboard-runner, the production code)\n"
      "and hands it the event: no sandbox, no time limit, so that gdb --args,\n"
      "valgrind and sanitizers work. EVENT.json may be - for standard input.\n"

@@ -44,8 +44,8 @@ struct config_endpoint {
 /** [plugin NAME] and [plugin NAME options] */
 struct config_plugin {
     char name[CONFIG_NAME_MAX + 1];
-    int line;   /* of its section; 0 when found by autoload */
-    char *path; /* absolute, or relative to the working directory */
+    int line;    /* of its section; 0 when found by autoload */
+    char *path;  /* absolute, or relative to the working directory */
     int refused; /* its file is missing or unsafe: it must not be loaded */
     int enabled;
     char **events; /* narrowing patterns; none: what the plugin declares */

@@ -29,8 +29,8 @@ jittered_ms(int64_t delay_ms, uint32_t random)
 int64_t
 retry_decide(const struct config_plugin *policy, const struct retry_case *c)
 {
-    int64_t delay_ms = c->asked_ms < RETRY_ASKED_MAX_MS ? c->asked_ms
-                                                        : RETRY_ASKED_MAX_MS;
+    int64_t delay_ms =
+        c->asked_ms < RETRY_ASKED_MAX_MS ? c->asked_ms : RETRY_ASKED_MAX_MS;
     if (c->asked_ms < 0) {
         delay_ms = jittered_ms(planned_ms(policy, c->attempt), c->random);
     }

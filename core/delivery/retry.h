@@ -9,11 +9,11 @@ struct config_plugin;
 
 /** What retry_decide() goes by. Times are wall clock milliseconds. */
 struct retry_case {
-    uint32_t attempt;  /* the one that failed; 1 for the first */
-    int64_t first_ms;  /* when the first attempt began */
+    uint32_t attempt; /* the one that failed; 1 for the first */
+    int64_t first_ms; /* when the first attempt began */
     int64_t now_ms;
-    int64_t asked_ms;  /* delay the handler asked for; -1 for none */
-    uint32_t random;   /* any 32 bits, for the jitter */
+    int64_t asked_ms; /* delay the handler asked for; -1 for none */
+    uint32_t random;  /* any 32 bits, for the jitter */
 };
 
 /** A delay that a handler asks for is at most this. */

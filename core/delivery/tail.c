@@ -104,8 +104,8 @@ tail_answered(int status, const char *path, int64_t took_ms,
     write_line(line,
                snprintf(line, TAIL_LINE_MAX,
                         "%s  <--  %s[%d]%s POST %s %lld ms%s", now,
-                        paint(status / 100 == 2 ? "\033[32m" : "\033[31m"), status,
-                        paint("\033[0m"), plain(path, b, sizeof(b)),
+                        paint(status / 100 == 2 ? "\033[32m" : "\033[31m"),
+                        status, paint("\033[0m"), plain(path, b, sizeof(b)),
                         (long long)took_ms, id));
 }
 
@@ -118,12 +118,10 @@ tail_delivered(const char *verdict, const char *plugin, int64_t took_ms,
     }
     char line[TAIL_LINE_MAX + 1], now[32], a[400], b[260];
     now_text(now, sizeof(now));
-    write_line(line,
-               snprintf(line, TAIL_LINE_MAX,
-                        "%s  <--  %s[%s]%s %s %lld ms%s%s [%s]", now,
-                        paint(verdict_color(verdict)), verdict, paint("\033[0m"),
-                        plugin, (long long)took_ms,
-                        detail[0] != '\0' ? "  " : "",
-                        plain(detail, a, sizeof(a)),
-                        plain(event_id, b, sizeof(b))));
+    write_line(
+        line,
+        snprintf(line, TAIL_LINE_MAX, "%s  <--  %s[%s]%s %s %lld ms%s%s [%s]",
+                 now, paint(verdict_color(verdict)), verdict, paint("\033[0m"),
+                 plugin, (long long)took_ms, detail[0] != '\0' ? "  " : "",
+                 plain(detail, a, sizeof(a)), plain(event_id, b, sizeof(b))));
 }

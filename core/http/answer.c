@@ -39,8 +39,7 @@ static const struct {
                                           "The body is not an event", "400")},
     [ANSWER_NOT_FOUND] = {404, "Not Found", PROBLEM, "",
                           PROBLEM_BODY("not-found", "No such path", "404")},
-    [ANSWER_POST_ONLY] = {405, "Method Not Allowed", PROBLEM,
-                          "Allow: POST\r\n",
+    [ANSWER_POST_ONLY] = {405, "Method Not Allowed", PROBLEM, "Allow: POST\r\n",
                           PROBLEM_BODY("method-not-allowed",
                                        "Events are sent with POST", "405")},
     [ANSWER_GET_ONLY] = {405, "Method Not Allowed", PROBLEM,
@@ -56,8 +55,8 @@ static const struct {
     [ANSWER_FAILED] = {500, "Internal Server Error", PROBLEM, "",
                        PROBLEM_BODY("internal", "Internal error", "500")},
     [ANSWER_BAD_VERSION] = {505, "HTTP Version Not Supported", PROBLEM, "",
-                            PROBLEM_BODY("bad-version",
-                                         "Speak HTTP/1.1 or 1.0", "505")},
+                            PROBLEM_BODY("bad-version", "Speak HTTP/1.1 or 1.0",
+                                         "505")},
     [ANSWER_UNAVAILABLE] = {503, "Service Unavailable", PROBLEM, RETRY_AFTER,
                             PROBLEM_BODY("unavailable",
                                          "The event was not stored", "503")},
@@ -77,13 +76,12 @@ answer_send(struct mg_connection *conn, enum answer answer, int close,
 {
     char text[1024];
     const char *body = answers[answer].body;
-    int len = snprintf(text, sizeof(text),
-                       "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
-                       "Content-Length: %zu\r\n%s%s\r\n%s",
-                       answers[answer].status, answers[answer].phrase,
-                       answers[answer].type, strlen(body),
-                       answers[answer].headers,
-                       close ? "Connection: close\r\n" : "",
-                       head_only ? "" : body);
+    int len =
+        snprintf(text, sizeof(text),
+                 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+                 "Content-Length: %zu\r\n%s%s\r\n%s",
+                 answers[answer].status, answers[answer].phrase,
+                 answers[answer].type, strlen(body), answers[answer].headers,
+                 close ? "Connection: close\r\n" : "", head_only ? "" : body);
     mg_write(conn, text, (size_t)len); /* gone: the sender will repeat */
 }

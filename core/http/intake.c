@@ -63,8 +63,8 @@ log_stored(const struct intake_post *post, const struct event *event,
     const char *id = log_word(&room, event->id);
     if (put->conflict && log_limit_pass(&repeats, &dropped)) {
         log_write(LOG_WARN, "http", "same event id with other bytes",
-                  "event=%s endpoint=%s action=kept_as_receipt dropped=%u",
-                  id, post->endpoint->name, dropped);
+                  "event=%s endpoint=%s action=kept_as_receipt dropped=%u", id,
+                  post->endpoint->name, dropped);
     }
     if (!put->duplicate && put->plugin_count == 0 &&
         log_limit_pass(&unhandled, &dropped)) {
@@ -103,8 +103,7 @@ store(const struct generation *generation, struct inbox *inbox,
         .received_ms = post->received_ms,
         .plugins = plugins,
         .plugin_count = generation_route(generation, post->endpoint,
-                                         event->type, event->livemode,
-                                         plugins),
+                                         event->type, event->livemode, plugins),
     };
     if (inbox_put(inbox, &put, STORE_WAIT_MS) != RC_OK) {
         return ANSWER_UNAVAILABLE; /* the inbox has logged why */
@@ -121,9 +120,9 @@ intake_accept(const struct generation *generation, struct inbox *inbox,
     outcome->event_id[0] = '\0';
     enum signature_verdict verdict = signature_check(
         post->endpoint->keys, post->signature,
-        post->signature != NULL ? strlen(post->signature) : 0,
-        post->signatures, post->body, post->body_len,
-        post->received_ms / 1000, post->endpoint->tolerance_s, &result);
+        post->signature != NULL ? strlen(post->signature) : 0, post->signatures,
+        post->body, post->body_len, post->received_ms / 1000,
+        post->endpoint->tolerance_s, &result);
     if (verdict != SIGNATURE_OK) {
         outcome->answer = refuse_signature(post, verdict, &result);
         return;

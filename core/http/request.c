@@ -53,10 +53,9 @@ name_is_clean(const struct mg_header *header)
     if (behind != header->value && *behind == '\0') {
         return 0; /* a blank stood before the colon */
     }
-    return len > 0 &&
-           strspn(header->name, "!#$%&'*+-.^_`|~0123456789"
-                                "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == len;
+    return len > 0 && strspn(header->name, "!#$%&'*+-.^_`|~0123456789"
+                                           "abcdefghijklmnopqrstuvwxyz"
+                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == len;
 }
 
 static const char *
@@ -70,8 +69,8 @@ end_of(const char *word)
 static int
 line_is_exact(const struct mg_request_info *info)
 {
-    const char *target = info->query_string != NULL ? info->query_string
-                                                    : info->request_uri;
+    const char *target =
+        info->query_string != NULL ? info->query_string : info->request_uri;
     return end_of(info->request_method) + 1 == info->request_uri &&
            end_of(target) + 1 == info->http_version - strlen("HTTP/");
 }
@@ -195,7 +194,8 @@ request_head(struct mg_connection *conn, struct request *request,
     return RC_OK;
 }
 
-/* ---- The body ---------------------------------------------------------------- */
+/* ---- The body
+ * ---------------------------------------------------------------- */
 
 static void
 fill_watch(struct mg_connection *conn, struct watch *watch, int64_t timeout_ms)
@@ -312,9 +312,8 @@ request_body(struct mg_connection *conn, struct request *request,
     watchdog_end(limits->watchdog, &watch);
     if (rc != RC_OK) {
         int slow = rc == RC_CLOSED &&
-                   (watch.fired ||
-                    clock_mono_us() - request->begun_us >=
-                        limits->timeout_ms * 1000);
+                   (watch.fired || clock_mono_us() - request->begun_us >=
+                                       limits->timeout_ms * 1000);
         free(bytes);
         request->body_waits = rc == RC_FULL;
         return refuse(request, rc, slow, answer, why);

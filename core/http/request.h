@@ -25,8 +25,9 @@ struct request {
     const char *forwarded_for; /* the last X-Forwarded-For, or NULL */
     int64_t body_len;          /* announced; -1 for chunked */
     int expects_continue;
-    int body_waits; /* the sender has begun a body that was not read to its end */
-    int close; /* the connection ends with the answer */
+    int body_waits; /* the sender has begun a body that was not read to its end
+                     */
+    int close;      /* the connection ends with the answer */
     int64_t received_ms; /* wall clock, when the head was complete */
     int64_t begun_us;    /* the same moment, monotonic */
 };

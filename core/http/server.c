@@ -109,8 +109,7 @@ find_remote(const struct server *server, struct mg_connection *conn,
 }
 
 static void
-log_refused(const struct request *request, const char *remote,
-            const char *why)
+log_refused(const struct request *request, const char *remote, const char *why)
 {
     static struct log_limit limit;
     unsigned dropped;
@@ -204,9 +203,8 @@ choose(struct server *server, struct mg_connection *conn,
     if (strcmp(request->path, "/readyz") == 0) {
         enum answer answer =
             check_health(server, request, server->settings.is_ready);
-        return answer == ANSWER_HEALTHY && !is_ready(server)
-                   ? ANSWER_UNHEALTHY
-                   : answer;
+        return answer == ANSWER_HEALTHY && !is_ready(server) ? ANSWER_UNHEALTHY
+                                                             : answer;
     }
     const struct config_endpoint *endpoint =
         find_endpoint(server->config, request->path);
@@ -258,7 +256,8 @@ on_request(struct mg_connection *conn)
     return answer_status(answer);
 }
 
-/* ---- CivetWeb's other calls ------------------------------------------------ */
+/* ---- CivetWeb's other calls ------------------------------------------------
+ */
 
 /* Errors that CivetWeb finds before we see a request. */
 static int
@@ -310,7 +309,8 @@ on_closed(const struct mg_connection *conn)
     atomic_fetch_sub(&server->connections, 1);
 }
 
-/* ---- Starting and stopping --------------------------------------------------- */
+/* ---- Starting and stopping
+ * --------------------------------------------------- */
 
 #define KEEP_ALIVE_MS "5000"
 
@@ -329,9 +329,8 @@ format_texts(struct texts *texts, const struct config *config)
         char address[INET_ADDRSTRLEN];
         inet_ntop(AF_INET, &config->listen[i].sin_addr, address,
                   sizeof(address));
-        len += (size_t)snprintf(texts->ports + len,
-                                sizeof(texts->ports) - len, "%s%s:%u",
-                                i > 0 ? "," : "", address,
+        len += (size_t)snprintf(texts->ports + len, sizeof(texts->ports) - len,
+                                "%s%s:%u", i > 0 ? "," : "", address,
                                 ntohs(config->listen[i].sin_port));
     }
     snprintf(texts->threads, sizeof(texts->threads), "%lld",
@@ -346,18 +345,30 @@ start_civetweb(struct server *server, struct error *err)
 {
     struct texts texts;
     format_texts(&texts, server->config);
-    const char *options[] = {"listening_ports", texts.ports,
-                             "num_threads", texts.threads,
-                             "request_timeout_ms", texts.timeout_ms,
-                             "max_request_size", texts.head_max,
-                             "enable_keep_alive", "yes",
-                             "keep_alive_timeout_ms", KEEP_ALIVE_MS,
-                             "tcp_nodelay", "1",
-                             "connection_queue", "256",
-                             "listen_backlog", "1024",
-                             "decode_url", "no",
-                             "enable_auth_domain_check", "no",
-                             "access_control_allow_methods", "",
+    const char *options[] = {"listening_ports",
+                             texts.ports,
+                             "num_threads",
+                             texts.threads,
+                             "request_timeout_ms",
+                             texts.timeout_ms,
+                             "max_request_size",
+                             texts.head_max,
+                             "enable_keep_alive",
+                             "yes",
+                             "keep_alive_timeout_ms",
+                             KEEP_ALIVE_MS,
+                             "tcp_nodelay",
+                             "1",
+                             "connection_queue",
+                             "256",
+                             "listen_backlog",
+                             "1024",
+                             "decode_url",
+                             "no",
+                             "enable_auth_domain_check",
+                             "no",
+                             "access_control_allow_methods",
+                             "",
                              NULL};
     const struct mg_callbacks callbacks = {
         .begin_request = on_request,

@@ -23,8 +23,8 @@ typedef int server_health_fn(void *arg);
 struct server_settings {
     const struct generation *generation; /* borrowed */
     struct inbox *inbox;                 /* borrowed */
-    server_health_fn *is_live;  /* do the loops turn? */
-    server_health_fn *is_ready; /* would a post be stored? */
+    server_health_fn *is_live;           /* do the loops turn? */
+    server_health_fn *is_ready;          /* would a post be stored? */
     void *health_arg;
 };
 

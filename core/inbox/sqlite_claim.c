@@ -14,7 +14,8 @@
 
 enum { STATE_READY = 0, STATE_DEAD = 3 };
 
-/* ---- Claims --------------------------------------------------------------- */
+/* ---- Claims ---------------------------------------------------------------
+ */
 
 /* Columns 0 to 5 of QUERY_LOAD are text, laid out one after the other behind
  * the struct and the body. */
@@ -110,9 +111,10 @@ pick(struct sqlite_engine *engine, const struct inbox_want *want,
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW && *count < room) {
         seqs[(*count)++] = sqlite3_column_int64(stmt, 0);
     }
-    int rc = code == SQLITE_DONE || code == SQLITE_ROW
-                 ? RC_OK
-                 : sqlite_failure(engine, err, "cannot look for due deliveries");
+    int rc =
+        code == SQLITE_DONE || code == SQLITE_ROW
+            ? RC_OK
+            : sqlite_failure(engine, err, "cannot look for due deliveries");
     sqlite3_reset(stmt);
     return rc;
 }
@@ -163,7 +165,8 @@ sqlite_claim(struct sqlite_engine *engine, struct inbox_want *want,
     return rc;
 }
 
-/* ---- Results --------------------------------------------------------------- */
+/* ---- Results ---------------------------------------------------------------
+ */
 
 static int
 put_attempt(struct sqlite_engine *engine, const struct inbox_result *result,

@@ -153,7 +153,6 @@ sqlite_put(struct sqlite_engine *engine, struct inbox_put *put,
     }
     put->seq = sqlite3_last_insert_rowid(engine->db);
     rc = put_body(engine, put, err);
-    return rc == RC_OK
-               ? put_deliveries(engine, put, QUERY_PUT_DELIVERY, err)
-               : rc;
+    return rc == RC_OK ? put_deliveries(engine, put, QUERY_PUT_DELIVERY, err)
+                       : rc;
 }

@@ -75,8 +75,7 @@ elf_check(const char *bytes, size_t len, const char *name, struct error *err)
     }
     if (header.e_type != ET_DYN) {
         return error_set(err, RC_INVALID,
-                         "%s: not a shared object: link it with -shared",
-                         name);
+                         "%s: not a shared object: link it with -shared", name);
     }
     /* The section table is the last thing in what linkers write: if it is
      * whole, so is the file. A stripped file has none. */

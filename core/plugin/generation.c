@@ -47,8 +47,8 @@ make_plugin(struct plugin *plugin, const struct config_plugin *config,
 }
 
 int
-generation_make(struct generation **out, struct config *config,
-                const char *dir, struct config_report *report)
+generation_make(struct generation **out, struct config *config, const char *dir,
+                struct config_report *report)
 {
     struct generation *made = calloc(1, sizeof(*made));
     struct plugin *plugins = calloc(config->plugin_count + 1, sizeof(*plugins));

@@ -32,7 +32,8 @@ handshake_manifest(struct wire_frame *frame, struct manifest *out,
         return error_set(err, RC_INVALID, "the runner spoke nonsense");
     }
     int rc = manifest_get(&frame->payload, out);
-    return rc == RC_OK ? rc : error_set(err, rc, "the descriptor is unreadable");
+    return rc == RC_OK ? rc
+                       : error_set(err, rc, "the descriptor is unreadable");
 }
 
 int

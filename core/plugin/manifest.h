@@ -19,7 +19,7 @@ struct wire_writer;
 
 struct manifest_option {
     char *name;
-    uint32_t type;  /* PEG_OPTION_* */
+    uint32_t type; /* PEG_OPTION_* */
     uint32_t flags;
     char *fallback; /* NULL for none */
     char *help;     /* never NULL */

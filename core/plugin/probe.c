@@ -22,8 +22,8 @@ log_line(void *arg, const char *line, size_t len)
 {
     const struct runner *runner = arg;
     struct log_value text;
-    log_write(LOG_WARN, "plugin", "output while loading",
-              "plugin=%s text=%s", runner->name, log_quote(&text, line, len));
+    log_write(LOG_WARN, "plugin", "output while loading", "plugin=%s text=%s",
+              runner->name, log_quote(&text, line, len));
 }
 
 /* End a runner whose answer is known; `polite` lets it leave by itself. */

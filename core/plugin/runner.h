@@ -26,7 +26,7 @@ struct runner {
     int socket; /* non-blocking stream of frames; -1 once closed */
     int output; /* its stdout and stderr; -1 once at its end */
     struct wire_writer frame; /* for building what is sent */
-    char *out;  /* bytes the socket did not take yet */
+    char *out;                /* bytes the socket did not take yet */
     size_t out_len, out_cap;
     char *in; /* bytes received, not yet taken as frames */
     size_t in_len, in_cap, in_taken;
@@ -47,6 +47,9 @@ typedef void runner_line_fn(void *arg, const char *line, size_t len);
  */
 int runner_start(struct runner **out, const struct config_plugin *plugin,
                  const char *path, struct error *err);
+
+/** Free what the daemon has of it: for runner_start() and runner_reap(). */
+void runner_free(struct runner *runner);
 
 /** Where pegboard-runner is: beside this program. NULL (and err) if it is
  * not there. Static storage. */

@@ -101,9 +101,8 @@ write_copy(const char *path, const char *dir, const char *bytes, size_t len,
     if (fd < 0) {
         return error_errno(err, RC_IO, errno, "cannot write into %s", dir);
     }
-    int failed = write_all(fd, bytes, len) != RC_OK ||
-                 fchmod(fd, 0444) != 0 || fsync(fd) != 0 ||
-                 rename(temporary, path) != 0;
+    int failed = write_all(fd, bytes, len) != RC_OK || fchmod(fd, 0444) != 0 ||
+                 fsync(fd) != 0 || rename(temporary, path) != 0;
     int saved = errno;
     close(fd);
     if (failed) {

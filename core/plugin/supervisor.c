@@ -26,12 +26,12 @@
 #define LEAVE_MS 5000
 
 enum seat_state {
-    SEAT_EMPTY = 0,    /* due_ms: when to start a runner */
-    SEAT_LOADING = 1,  /* MANIFEST is awaited until due_ms */
-    SEAT_INIT = 2,     /* READY is awaited until due_ms */
-    SEAT_SERVING = 3,  /* somebody else has the runner */
-    SEAT_LEAVING = 4,  /* QUIT was sent; killed at due_ms */
-    SEAT_KILLED = 5,   /* its end is awaited */
+    SEAT_EMPTY = 0,   /* due_ms: when to start a runner */
+    SEAT_LOADING = 1, /* MANIFEST is awaited until due_ms */
+    SEAT_INIT = 2,    /* READY is awaited until due_ms */
+    SEAT_SERVING = 3, /* somebody else has the runner */
+    SEAT_LEAVING = 4, /* QUIT was sent; killed at due_ms */
+    SEAT_KILLED = 5,  /* its end is awaited */
 };
 
 /* A place for one runner. */
@@ -39,7 +39,7 @@ struct seat {
     const struct plugin *plugin;
     enum seat_state state;
     struct runner *runner;
-    int64_t due_ms; /* monotonic */
+    int64_t due_ms;    /* monotonic */
     unsigned failures; /* since the last event handled */
 };
 
@@ -64,7 +64,8 @@ struct supervisor {
     struct homecoming *homecomings; /* guarded by lock */
 };
 
-/* ---- One seat -------------------------------------------------------------- */
+/* ---- One seat --------------------------------------------------------------
+ */
 
 static void
 watch(struct supervisor *s, struct seat *seat, int fd, uint32_t events)
@@ -162,7 +163,8 @@ serve_seat(struct supervisor *s, struct seat *seat)
     s->ready_fn(s->ready_arg, seat->plugin, seat->runner);
 }
 
-/* ---- A starting runner speaks -------------------------------------------------- */
+/* ---- A starting runner speaks
+ * -------------------------------------------------- */
 
 static int
 on_frame(struct supervisor *s, struct seat *seat, struct wire_frame *frame,
@@ -242,7 +244,8 @@ collect_seat(struct supervisor *s, struct seat *seat)
     pause_seat(seat, "runner ended", end);
 }
 
-/* ---- All seats ---------------------------------------------------------------------- */
+/* ---- All seats
+ * ---------------------------------------------------------------------- */
 
 static struct seat *
 find_seat(struct supervisor *s, const struct runner *runner)
@@ -406,7 +409,8 @@ supervisor_is_empty(const struct supervisor *s)
     return 1;
 }
 
-/* ---- Opening and closing ---------------------------------------------------------- */
+/* ---- Opening and closing
+ * ---------------------------------------------------------- */
 
 static int
 make_seats(struct supervisor *s, const struct generation *generation)

@@ -33,11 +33,11 @@
 #define WIRE_REPLY_MAX (256U << 10)
 
 enum wire_type {
-    WIRE_HELLO = 1,    /* u32 version, str plugin name, str path of the .so,
-                          u32 1 to keep core dumps */
-    WIRE_INIT = 2,     /* u32 n, n times: str name, u32 type, str value */
-    WIRE_EVENT = 3,    /* see struct wire_event; frame id names the delivery */
-    WIRE_QUIT = 4,     /* no fields */
+    WIRE_HELLO = 1,     /* u32 version, str plugin name, str path of the .so,
+                           u32 1 to keep core dumps */
+    WIRE_INIT = 2,      /* u32 n, n times: str name, u32 type, str value */
+    WIRE_EVENT = 3,     /* see struct wire_event; frame id names the delivery */
+    WIRE_QUIT = 4,      /* no fields */
     WIRE_MANIFEST = 16, /* see manifest.h */
     WIRE_REFUSED = 17,  /* u32 enum wire_stage, str why and what to do */
     WIRE_READY = 18,    /* no fields */
@@ -120,7 +120,7 @@ int wire_done(const struct wire_reader *reader);
 /** Facts and bytes of one delivery, as they travel. All borrowed. */
 struct wire_event {
     const char *event_id, *type, *account, *api_version, *key, *object_id,
-        *signature; /* "" when absent */
+        *signature;                             /* "" when absent */
     int64_t created_s, received_ms, timeout_ms; /* for the whole call */
     uint32_t livemode, thin, attempt;
     const char *body;

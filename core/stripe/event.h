@@ -23,8 +23,8 @@ enum event_family { EVENT_SNAPSHOT = 0, EVENT_THIN = 1 };
  * "" when absent. */
 struct event {
     enum event_family family;
-    int livemode;       /* 1 or 0; absent counts as 0 */
-    int64_t created_s;  /* seconds since 1970 UTC; 0 when absent or odd */
+    int livemode;      /* 1 or 0; absent counts as 0 */
+    int64_t created_s; /* seconds since 1970 UTC; 0 when absent or odd */
     char id[EVENT_ID_MAX + 1];
     char type[EVENT_TYPE_MAX + 1];
     char account[EVENT_OBJECT_MAX + 1]; /* thin: `context` */

@@ -14,10 +14,10 @@
 
 struct error;
 
-#define SIGNATURE_HEX_LEN        64 /* of one v1 value */
-#define SIGNATURE_HEADER_MAX     128 /* of one that we make, with its NUL */
-#define SIGNATURE_SECRETS_MAX    16 /* live at once on one endpoint */
-#define SIGNATURE_SECRET_MAX     255 /* bytes of one secret */
+#define SIGNATURE_HEX_LEN     64  /* of one v1 value */
+#define SIGNATURE_HEADER_MAX  128 /* of one that we make, with its NUL */
+#define SIGNATURE_SECRETS_MAX 16  /* live at once on one endpoint */
+#define SIGNATURE_SECRET_MAX  255 /* bytes of one secret */
 
 /** Why a header was refused; the sender sees none of them. */
 enum signature_verdict {
@@ -66,11 +66,11 @@ size_t signature_keys_count(const struct signature_keys *keys);
 
 /** What a check found out; valid as far as the check came. */
 struct signature_result {
-    int64_t timestamp_s;  /* `t`, seconds since 1970 UTC */
-    int64_t age_s;        /* now - t; negative when ahead */
-    unsigned v1_count;    /* v1 items in the header, usable or not */
-    unsigned tried;       /* secrets tried */
-    const char *secret;   /* name of the one that matched; borrowed from keys */
+    int64_t timestamp_s; /* `t`, seconds since 1970 UTC */
+    int64_t age_s;       /* now - t; negative when ahead */
+    unsigned v1_count;   /* v1 items in the header, usable or not */
+    unsigned tried;      /* secrets tried */
+    const char *secret;  /* name of the one that matched; borrowed from keys */
 };
 
 /**
@@ -83,11 +83,12 @@ struct signature_result {
  * @param tolerance_s  both ways; exactly this much is accepted; must be > 0
  * @param result       filled in every case
  */
-enum signature_verdict
-signature_check(const struct signature_keys *keys, const char *header,
-                size_t header_len, unsigned fields, const char *body,
-                size_t body_len, int64_t now_s, int64_t tolerance_s,
-                struct signature_result *result);
+enum signature_verdict signature_check(const struct signature_keys *keys,
+                                       const char *header, size_t header_len,
+                                       unsigned fields, const char *body,
+                                       size_t body_len, int64_t now_s,
+                                       int64_t tolerance_s,
+                                       struct signature_result *result);
 
 /**
  * Make the header value that Stripe would send: "t=...,v1=...".

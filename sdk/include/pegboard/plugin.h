@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define PEG_EXPORT __attribute__((visibility("default")))
+#define PEG_EXPORT            __attribute__((visibility("default")))
 #define PEG_PRINTF(fmt, args) __attribute__((format(printf, fmt, args), unused))
 #else
 #define PEG_EXPORT
@@ -87,9 +87,9 @@ enum {
 
 /** Facts about an event and this delivery of it. s: string, i: integer. */
 enum {
-    PEG_META_ID = 1,          /* s: "evt_..." */
-    PEG_META_TYPE = 2,        /* s: "charge.dispute.created" */
-    PEG_META_ACCOUNT = 3,     /* s: connected account or context; may be absent */
+    PEG_META_ID = 1,      /* s: "evt_..." */
+    PEG_META_TYPE = 2,    /* s: "charge.dispute.created" */
+    PEG_META_ACCOUNT = 3, /* s: connected account or context; may be absent */
     PEG_META_API_VERSION = 4, /* s: may be absent (thin events have none) */
     PEG_META_KEY = 5,         /* s: idempotency key: event id + plugin name; the
                                  same on every attempt */
@@ -216,9 +216,9 @@ typedef int32_t peg_self_test_fn(peg_ctx *ctx);
 typedef struct peg_plugin {
     uint32_t size; /* the first three are filled by PEG_PLUGIN() */
     uint16_t abi_major, needs_minor;
-    const char *name;    /* 1 to 32 of a-z 0-9 - _ */
-    const char *version; /* for people */
-    const char *summary; /* one line; may be NULL */
+    const char *name;          /* 1 to 32 of a-z 0-9 - _ */
+    const char *version;       /* for people */
+    const char *summary;       /* one line; may be NULL */
     const char *const *events; /* ends with NULL: names, "prefix.*" or "*" */
     const peg_option *options;
     uint32_t option_count, option_stride; /* see PEG_OPTIONS() */
@@ -243,7 +243,11 @@ extern PEG_EXPORT const struct peg_plugin pegboard_plugin_v1;
         __VA_ARGS__}
 
 /** For PEG_PLUGIN(): the event types, e.g. PEG_EVENTS("charge.*"). */
-#define PEG_EVENTS(...) .events = (const char *const[]){__VA_ARGS__, NULL}
+#define PEG_EVENTS(...)                                                        \
+    .events = (const char *const[])                                            \
+    {                                                                          \
+        __VA_ARGS__, NULL                                                      \
+    }
 
 /** For PEG_PLUGIN(): a static array of peg_option. */
 #define PEG_OPTIONS(table)                                                     \
@@ -253,7 +257,8 @@ extern PEG_EXPORT const struct peg_plugin pegboard_plugin_v1;
 
 /* ---- Reading the event ----------------------------------------------------*/
 
-/** A fact about the event; PEG_META_* marked s. Borrowed until handle() ends. */
+/** A fact about the event; PEG_META_* marked s. Borrowed until handle() ends.
+ */
 static inline int32_t
 peg_meta_str(const peg_event *ev, int32_t field, peg_str *out)
 {
@@ -309,7 +314,8 @@ peg_get_bool(const peg_event *ev, const char *path, int32_t *out)
     return ev->host->json_bool(ev, path, out);
 }
 
-/* ---- Options ----------------------------------------------------------------*/
+/* ---- Options
+ * ----------------------------------------------------------------*/
 
 /** A string or path option. Borrowed until shutdown() ends. */
 static inline int32_t
@@ -332,7 +338,8 @@ peg_option_item(peg_ctx *ctx, const char *name, uint32_t index, peg_str *out)
     return ctx->host->option_item(ctx, name, index, out);
 }
 
-/* ---- Answering -----------------------------------------------------------------*/
+/* ---- Answering
+ * -----------------------------------------------------------------*/
 
 /** With PEG_RETRY: not before `delay_ms` from now, within the host's bounds. */
 static inline void
@@ -370,8 +377,8 @@ peg_reason(const peg_event *ev, const char *fmt, ...)
     int len = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     if (len > 0) {
-        size_t size = (size_t)len < sizeof(text) ? (size_t)len
-                                                 : sizeof(text) - 1;
+        size_t size =
+            (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
         ev->host->reason(ev, text, size);
     }
 }
@@ -384,8 +391,8 @@ peg_vlog(peg_ctx *ctx, int32_t level, const char *fmt, va_list args)
     char text[PEG_TEXT_MAX];
     int len = vsnprintf(text, sizeof(text), fmt, args);
     if (len > 0) {
-        size_t size = (size_t)len < sizeof(text) ? (size_t)len
-                                                 : sizeof(text) - 1;
+        size_t size =
+            (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
         ctx->host->log(ctx, level, text, size);
     }
 }
