@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@
 
 #define DEV_LISTEN "127.0.0.1:4242"
 #define DEV_PATH   "/webhook"
+
+#define DEV_INI_MAX 65536 /* bytes of what we write */
 
 const struct flag dev_flags[] = {
     {"listen", 0, "ADDRESS", "where to listen; default " DEV_LISTEN},
@@ -193,12 +196,27 @@ write_ini(const struct dev *dev, const char *path, const char *listen)
     return code;
 }
 
+/* Another `pegboard dev` may have told of itself since. */
+static int
+told_is_ours(const struct dev *dev)
+{
+    char *text;
+    size_t len;
+    if (dev->told[0] == '\0' ||
+        input_read(dev->told, DEV_INI_MAX, &text, &len, NULL) != RC_OK) {
+        return 0;
+    }
+    int ours = strstr(text, dev->dir) != NULL;
+    free(text);
+    return ours;
+}
+
 static void
 clean_up(const struct dev *dev)
 {
     static const char *const folders[] = {"/state/plugins", "/state", ""};
     char path[PATH_MAX + 32];
-    if (dev->told[0] != '\0') {
+    if (told_is_ours(dev)) {
         unlink(dev->told);
     }
     for (size_t i = 0; dev->dir[0] != '\0' && i < 3; i++) {
@@ -223,8 +241,15 @@ start_trigger(struct dev *dev, const char *type)
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
-    int rc = posix_spawn(&dev->trigger, program, &files, NULL, argv, environ);
+    posix_spawnattr_t attr; /* the daemon's threads block signals */
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attr, &none);
+    int rc = posix_spawn(&dev->trigger, program, &files, &attr, argv, environ);
     posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attr);
     if (rc != 0) {
         dev->trigger = 0;
         return command_error(EXIT_FAILED, "cannot run pegboard trigger: %s",

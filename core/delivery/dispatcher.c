@@ -93,7 +93,12 @@ sort_claims(struct dispatcher *d, struct inbox_claim *claims)
 {
     while (claims != NULL) {
         struct inbox_claim *next = claims->next;
-        lane_queue(find_lane(d, claims->plugin), claims);
+        struct lane *lane = find_lane(d, claims->plugin);
+        if (lane != NULL) {
+            lane_queue(lane, claims);
+        } else {
+            lane_undo(d->host.inbox, claims);
+        }
         claims = next;
     }
 }

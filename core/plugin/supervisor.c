@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,13 +26,17 @@
 /* A runner that was asked to leave may take this long for its shutdown(). */
 #define LEAVE_MS 5000
 
+/* One whose socket is closed may take this long to end by itself: how it ends
+ * says more than a SIGKILL of ours would. */
+#define END_MS 1000
+
 enum seat_state {
     SEAT_EMPTY = 0,   /* due_ms: when to start a runner */
     SEAT_LOADING = 1, /* MANIFEST is awaited until due_ms */
     SEAT_INIT = 2,    /* READY is awaited until due_ms */
     SEAT_SERVING = 3, /* somebody else has the runner */
     SEAT_LEAVING = 4, /* QUIT was sent; killed at due_ms */
-    SEAT_KILLED = 5,  /* its end is awaited */
+    SEAT_ENDING = 5,  /* its end is awaited; killed at due_ms */
 };
 
 /* A place for one runner. */
@@ -39,8 +44,10 @@ struct seat {
     const struct plugin *plugin;
     enum seat_state state;
     struct runner *runner;
-    int64_t due_ms;    /* monotonic */
-    unsigned failures; /* since the last event handled */
+    int64_t due_ms;           /* monotonic */
+    int served;               /* its runner was ready once */
+    unsigned failures;        /* since the last event handled */
+    char why[ERROR_TEXT_MAX]; /* why it had to be killed; "": its end tells */
 };
 
 /* A runner on its way back from another thread. */
@@ -116,13 +123,20 @@ pause_seat(struct seat *seat, const char *what, const char *why)
 }
 
 static void
-kill_seat(struct supervisor *s, struct seat *seat)
+await_end(struct supervisor *s, struct seat *seat, int64_t due_ms)
 {
     unwatch(s, seat->runner);
-    runner_kill(seat->runner);
-    seat->state = SEAT_KILLED;
-    seat->due_ms = INT64_MAX;
+    seat->state = SEAT_ENDING;
+    seat->due_ms = due_ms;
     watch(s, seat, seat->runner->pid_fd, EPOLLIN);
+}
+
+static void
+kill_seat(struct supervisor *s, struct seat *seat, const char *why)
+{
+    snprintf(seat->why, sizeof(seat->why), "%s", why);
+    runner_kill(seat->runner);
+    await_end(s, seat, INT64_MAX);
 }
 
 static void
@@ -144,6 +158,8 @@ start_seat(struct supervisor *s, struct seat *seat)
         return;
     }
     seat->state = SEAT_LOADING;
+    seat->served = 0;
+    seat->why[0] = '\0';
     seat->due_ms = clock_mono_ms() + PROBE_TIMEOUT_MS;
     watch(s, seat, seat->runner->socket, EPOLLIN);
     watch(s, seat, seat->runner->output, EPOLLIN);
@@ -155,6 +171,7 @@ serve_seat(struct supervisor *s, struct seat *seat)
 {
     unwatch(s, seat->runner);
     seat->state = SEAT_SERVING;
+    seat->served = 1;
     seat->due_ms = INT64_MAX;
     log_write(LOG_INFO, "plugin", "runner ready",
               "plugin=%s version=\"%s\" pid=%d digest=%.12s",
@@ -211,13 +228,11 @@ read_seat(struct supervisor *s, struct seat *seat)
         return;
     }
     if (rc != RC_OK && rc != RC_BUSY) {
-        struct log_value text;
-        log_write(LOG_ERROR, "plugin", "plugin refused to start",
-                  "plugin=%s detail=%s", seat->plugin->config->name,
-                  log_quote(&text, err.text, strlen(err.text)));
-        kill_seat(s, seat);
+        kill_seat(s, seat, err.text);
+    } else if (received == RC_CLOSED) {
+        await_end(s, seat, clock_mono_ms() + END_MS);
     } else if (received != RC_OK) {
-        kill_seat(s, seat);
+        kill_seat(s, seat, err.text);
     }
 }
 
@@ -226,6 +241,7 @@ static void
 collect_seat(struct supervisor *s, struct seat *seat)
 {
     int status = 0;
+    int served = seat->served;
     enum seat_state was = seat->state;
     unwatch(s, seat->runner);
     runner_output(seat->runner, 1, log_line, seat);
@@ -239,9 +255,11 @@ collect_seat(struct supervisor *s, struct seat *seat)
         seat->due_ms = s->stopping ? INT64_MAX : clock_mono_ms();
         return;
     }
-    char end[64];
-    runner_describe_end(status, end, sizeof(end));
-    pause_seat(seat, "runner ended", end);
+    if (seat->why[0] == '\0') {
+        runner_describe_end(status, seat->why, sizeof(seat->why));
+    }
+    pause_seat(seat, served ? "runner ended" : "plugin does not start",
+               seat->why);
 }
 
 /* ---- All seats
@@ -275,7 +293,7 @@ welcome(struct supervisor *s)
             seat->failures = 0;
         }
         if (home->ended) {
-            seat->state = SEAT_KILLED;
+            seat->state = SEAT_ENDING;
             collect_seat(s, seat);
         } else {
             dismiss(s, seat);
@@ -296,17 +314,17 @@ on_deadline(struct supervisor *s, struct seat *seat)
         break;
     case SEAT_LOADING:
     case SEAT_INIT:
-        log_write(LOG_ERROR, "plugin", "runner takes too long to start",
-                  "plugin=%s action=kill", seat->plugin->config->name);
-        kill_seat(s, seat);
+        kill_seat(s, seat, "it takes too long");
         break;
     case SEAT_LEAVING:
         log_write(LOG_WARN, "plugin", "runner does not leave",
                   "plugin=%s action=kill", seat->plugin->config->name);
-        kill_seat(s, seat);
+        kill_seat(s, seat, "");
+        break;
+    case SEAT_ENDING:
+        kill_seat(s, seat, "it closed its socket");
         break;
     case SEAT_SERVING:
-    case SEAT_KILLED:
         break;
     }
 }
@@ -393,7 +411,7 @@ supervisor_stop(struct supervisor *s)
     for (size_t i = 0; i < s->seat_count; i++) {
         struct seat *seat = &s->seats[i];
         if (seat->state == SEAT_LOADING || seat->state == SEAT_INIT) {
-            dismiss(s, seat);
+            kill_seat(s, seat, ""); /* it has handled nothing yet */
         }
     }
 }

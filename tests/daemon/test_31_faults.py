@@ -217,7 +217,7 @@ class Starting(pegboard.TestCase):
         body = event()
         self.assertEqual(daemon.post(body).status, 200)
         self.assertEqual(daemon.request("GET", "/readyz").status, 200)
-        daemon.wait_log(r'"plugin refused to start" plugin=p detail="init\(\) '
+        daemon.wait_log(r'"plugin does not start" plugin=p detail="init\(\) '
                         r'returned 5: cannot reach the database"')
         daemon.wait_log("plugin=p .*action=restart_in_500_ms")
         daemon.wait_log("plugin=p .*action=restart_in_1000_ms")
@@ -232,7 +232,7 @@ class Starting(pegboard.TestCase):
                              section("good", "noop"))
         body = event()
         self.assertEqual(daemon.post(body).status, 200)
-        daemon.wait_log('"runner ended" plugin=p .*SIGABRT')
+        daemon.wait_log('"plugin does not start" plugin=p .*SIGABRT')
         wait_for(lambda: daemon.handlers(body) == ["good"], "the good plugin")
 
 
