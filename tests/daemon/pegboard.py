@@ -205,10 +205,11 @@ class Wire:
         """Whether there is something to read, or the end."""
         return bool(select.select([self.socket], [], [], within_s)[0])
 
-    def drip(self, byte, every_s=0.05):
+    def drip(self, byte, every_s=0.05, patience_s=10):
         """Send a byte now and then, until something comes back."""
+        deadline = time.monotonic() + patience_s
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            while not self.heard(every_s):
+            while not self.heard(every_s) and time.monotonic() < deadline:
                 self.socket.sendall(byte)
         return self
 
