@@ -23,13 +23,13 @@ need_node
 
 jobs=$(nproc)
 
-# build FOLDER OPTION...: configure and build, quietly unless it fails.
+# build FOLDER TARGET OPTION...: configure and build, quietly unless it fails.
 build() {
     local log
     log=$(mktemp)
     echo "building $1 ..." >&2
-    if ! { cmake -S . -B "$1" -DPEGBOARD_WERROR=ON "${@:2}" &&
-        cmake --build "$1" -j "$jobs"; } >"$log" 2>&1; then
+    if ! { cmake -S . -B "$1" -DPEGBOARD_WERROR=ON "${@:3}" &&
+        cmake --build "$1" -j "$jobs" --target "$2"; } >"$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"
         return 1
@@ -44,19 +44,19 @@ check() {
 failed=0
 if [ -z "$quick" ]; then
     # Tests of outside peers and of the build gain nothing from sanitizers.
-    build build-asan -DCMAKE_BUILD_TYPE=Debug \
+    build build-asan all -DCMAKE_BUILD_TYPE=Debug \
         -DPEGBOARD_SANITIZE=address,undefined
     check build-asan -LE 'plain' || failed=1
 
-    build build-tsan -DCMAKE_BUILD_TYPE=Debug -DPEGBOARD_SANITIZE=thread
+    build build-tsan all -DCMAKE_BUILD_TYPE=Debug -DPEGBOARD_SANITIZE=thread
     check build-tsan -L 'threads' || failed=1
 
-    build build-fuzz -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
+    build build-fuzz fuzzers -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
         -DPEGBOARD_FUZZ=ON
     check build-fuzz -L 'fuzz' || failed=1
 fi
 
-build build -DCMAKE_BUILD_TYPE=Release -DPEGBOARD_TESTS=ON
+build build all -DCMAKE_BUILD_TYPE=Release -DPEGBOARD_TESTS=ON
 if [ "$failed" -ne 0 ]; then
     check build ${quick:+-LE long} || true
     exit 1

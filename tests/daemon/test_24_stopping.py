@@ -105,7 +105,7 @@ class Stopping(pegboard.TestCase):
         for thread in threads:
             thread.start()
         for _ in range(200):
-            begun.acquire()
+            self.assertTrue(begun.acquire(timeout=pegboard.PATIENCE_S))
         self.assertEqual(daemon.stop(), 0)
         for thread in threads:
             thread.join()
