@@ -38,37 +38,6 @@ runner_program(struct error *err)
     return path;
 }
 
-/* What a child gets instead of our environment. */
-static char **
-make_environment(const struct config_plugin *plugin)
-{
-    char **env = calloc(plugin->env_count + 4, sizeof(*env));
-    if (env == NULL) {
-        return NULL;
-    }
-    size_t n = 0;
-    env[n++] = strdup("PATH=/usr/local/bin:/usr/bin:/bin");
-    env[n++] = strdup("LANG=C.UTF-8");
-    env[n++] = strdup("TZ=UTC");
-    for (size_t i = 0; i < plugin->env_count; i++) {
-        if (asprintf(&env[n], "%s=%s", plugin->env[i].key,
-                     plugin->env[i].value) < 0) {
-            env[n] = NULL;
-        }
-        n++;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (env[i] == NULL) {
-            for (size_t j = 0; j < n; j++) {
-                free(env[j]);
-            }
-            free(env);
-            return NULL;
-        }
-    }
-    return env;
-}
-
 static void
 free_environment(char **env)
 {
@@ -76,6 +45,23 @@ free_environment(char **env)
         free(*at);
     }
     free(env);
+}
+
+/* What a child gets instead of our environment: the `env.` keys, nothing else.
+ */
+static char **
+make_environment(const struct config_plugin *plugin)
+{
+    char **env = calloc(plugin->env_count + 1, sizeof(*env));
+    for (size_t i = 0; env != NULL && i < plugin->env_count; i++) {
+        if (asprintf(&env[i], "%s=%s", plugin->env[i].key,
+                     plugin->env[i].value) < 0) {
+            env[i] = NULL; /* ends the list */
+            free_environment(env);
+            return NULL;
+        }
+    }
+    return env;
 }
 
 /* vfork-style: cheap whatever our size. The child leads a process group of its

@@ -69,6 +69,17 @@ class Routing(pegboard.TestCase):
                              section("on", "noop"))
         self.assertEqual(self.handled(daemon, event()), ["on"])
 
+    def test_runner_has_its_env_keys_and_nothing_else_of_ours(self):
+        daemon = self.daemon(
+            section("p", "surroundings", "env.HELLO = world"),
+            env={"NOT_FOR_PLUGINS": "1"})
+        body = event()
+        daemon.post(body)
+        wait_for(daemon.dead, "the dead letter")
+        # stdin, stdout, stderr, and the socket of the wire
+        self.assertEqual(daemon.attempts(body, "p"),
+                         [(1, FAIL, "env: HELLO=world; open: 4")])
+
     def test_two_sections_can_load_one_file_with_different_options(self):
         daemon = self.daemon(section("a", "receipts", greeting="hello") +
                              section("b", "receipts", greeting="servus"))
