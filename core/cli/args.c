@@ -281,9 +281,9 @@ args_config_path(const struct args *args)
     }
     if (path == NULL) {
         command_error(EXIT_CONFIG,
-                      "no configuration: name one with -c FILE, or put "
-                      "pegboard.ini into this folder (etc/minimal.ini is a "
-                      "start)");
+                      "no configuration: start `pegboard dev`, or name one "
+                      "with -c FILE, or put pegboard.ini into this folder "
+                      "(etc/minimal.ini is a start)");
     }
     return path;
 }

@@ -22,6 +22,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,10 +30,10 @@
 #define DEV_LISTEN "127.0.0.1:4242"
 #define DEV_PATH   "/webhook"
 
-#define DEV_INI_MAX 65536 /* bytes of what we write */
-
 const struct flag dev_flags[] = {
     {"listen", 0, "ADDRESS", "where to listen; default " DEV_LISTEN},
+    {"option", 'o', "KEY=VALUE",
+     "a plugin's option; NAME.KEY=VALUE when there are several"},
     {"secret-file", 0, "FILE", "use this secret instead of a fresh one"},
     {"trigger", 0, "TYPE", "send this test event once it serves"},
     {"once", 0, NULL, "end when the triggered event is handled"},
@@ -45,6 +46,7 @@ struct dev {
     char dir[PATH_MAX];       /* ours, inside root */
     char ini[PATH_MAX + 16];  /* the daemon's file, in dir */
     char told[PATH_MAX + 16]; /* the copy for other commands, in root */
+    int told_lock; /* held while the copy is ours; -1 when it is not */
     char listen[64];
     char secret[SIGNATURE_SECRET_MAX + 1];
     pid_t trigger; /* running test event, or 0 */
@@ -131,6 +133,23 @@ name_of(const char *path, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* What --option gives to that plugin: all without a name when it is the only
+ * one, else those that name it. */
+static void
+write_options(const struct dev *dev, const char *name, FILE *to)
+{
+    size_t len = strlen(name);
+    fprintf(to, "[plugin %s options]\n", name);
+    for (int i = 0; i < args_count(dev->args, "option"); i++) {
+        const char *option = args_value_at(dev->args, "option", i);
+        if (strncmp(option, name, len) == 0 && option[len] == '.') {
+            fprintf(to, "%s\n", option + len + 1);
+        } else if (dev->args->operand_count == 1) {
+            fprintf(to, "%s\n", option);
+        }
+    }
+}
+
 static int
 write_plugins(const struct dev *dev, FILE *to)
 {
@@ -143,6 +162,7 @@ write_plugins(const struct dev *dev, FILE *to)
         }
         name_of(path, name, sizeof(name));
         fprintf(to, "[plugin %s]\npath = %s\n", name, path);
+        write_options(dev, name, to);
         free(path);
     }
     return EXIT_OK;
@@ -196,28 +216,14 @@ write_ini(const struct dev *dev, const char *path, const char *listen)
     return code;
 }
 
-/* Another `pegboard dev` may have told of itself since. */
-static int
-told_is_ours(const struct dev *dev)
-{
-    char *text;
-    size_t len;
-    if (dev->told[0] == '\0' ||
-        input_read(dev->told, DEV_INI_MAX, &text, &len, NULL) != RC_OK) {
-        return 0;
-    }
-    int ours = strstr(text, dev->dir) != NULL;
-    free(text);
-    return ours;
-}
-
 static void
 clean_up(const struct dev *dev)
 {
     static const char *const folders[] = {"/state/plugins", "/state", ""};
     char path[PATH_MAX + 32];
-    if (told_is_ours(dev)) {
+    if (dev->told_lock >= 0) {
         unlink(dev->told);
+        close(dev->told_lock);
     }
     for (size_t i = 0; dev->dir[0] != '\0' && i < 3; i++) {
         snprintf(path, sizeof(path), "%s%s", dev->dir, folders[i]);
@@ -258,12 +264,32 @@ start_trigger(struct dev *dev, const char *type)
     return -1;
 }
 
+/* Other commands find the first `pegboard dev` that runs; a later one leaves it
+ * at that. */
+static int
+tell(struct dev *dev, const char *url)
+{
+    char lock[PATH_MAX + 16];
+    snprintf(lock, sizeof(lock), "%s/lock", dev->root);
+    dev->told_lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (dev->told_lock >= 0 && flock(dev->told_lock, LOCK_EX | LOCK_NB) != 0) {
+        close(dev->told_lock);
+        dev->told_lock = -1;
+        snprintf(dev->told, sizeof(dev->told), "%s", dev->ini);
+        fprintf(stderr,
+                "another pegboard dev runs: `pegboard trigger` finds "
+                "that one; for this one add -c %s\n",
+                dev->told);
+    }
+    return write_ini(dev, dev->told, url + strlen("http://"));
+}
+
 static int
 on_ready(void *arg, const char *url)
 {
     struct dev *dev = arg;
     const char *type = args_value(dev->args, "trigger");
-    if (write_ini(dev, dev->told, url + strlen("http://")) != EXIT_OK) {
+    if (tell(dev, url) != EXIT_OK) {
         return EXIT_FAILED;
     }
     fprintf(stderr,
@@ -296,10 +322,24 @@ on_turn(void *arg, unsigned long open, unsigned long dead)
 int
 cmd_dev(const struct args *args)
 {
-    struct dev dev = {.args = args};
+    struct dev dev = {.args = args, .told_lock = -1};
     const char *listen = args_value(args, "listen");
     if (args_count(args, "once") > 0 && args_value(args, "trigger") == NULL) {
         return args_error(args, "--once needs --trigger TYPE");
+    }
+    if (args_value(args, "config") != NULL) {
+        return args_error(args, "dev makes its own configuration; give options "
+                                "with --option, or use serve -c FILE");
+    }
+    for (int i = 0; i < args_count(args, "option"); i++) {
+        const char *option = args_value_at(args, "option", i);
+        if (strchr(option, '=') == NULL || strpbrk(option, "\r\n") != NULL ||
+            args->operand_count == 0) {
+            return args_error(args,
+                              "--option %s: write KEY=VALUE, with the "
+                              "plugin's file behind",
+                              option);
+        }
     }
     snprintf(dev.listen, sizeof(dev.listen), "%s",
              listen != NULL ? listen : DEV_LISTEN);

@@ -7,6 +7,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* `help plugins`: the help of each `plugins ...`. */
+static int
+help_family(const char *word)
+{
+    size_t len = strlen(word);
+    int found = 0;
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ') {
+            fputs(found++ > 0 ? "\n" : "", stdout);
+            command_help(c, stdout);
+        }
+    }
+    if (found == 0) {
+        return command_error(
+            EXIT_USAGE, "no command \"%s\" (pegboard help lists them)", word);
+    }
+    return EXIT_OK;
+}
+
 int
 cmd_help(const struct args *args)
 {
@@ -26,13 +45,11 @@ cmd_help(const struct args *args)
     int used;
     const struct command *command =
         command_find(args->operand_count, argv, &used);
-    if (command == NULL) {
-        return command_error(EXIT_USAGE,
-                             "no command \"%s\" (pegboard help lists them)",
-                             args->operands[0]);
+    if (command != NULL) {
+        command_help(command, stdout);
+        return EXIT_OK;
     }
-    command_help(command, stdout);
-    return EXIT_OK;
+    return help_family(args->operands[0]);
 }
 
 int

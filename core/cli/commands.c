@@ -16,9 +16,11 @@ const struct command commands[] = {
      "[PLUGIN.so...]",
      "Serves the plugins given (or the shipped ones) on 127.0.0.1:4242/webhook\n"
      "with a fresh secret and a temporary inbox, and shows what happens. In\n"
-     "another terminal `pegboard trigger TYPE` finds it by itself.\n"
+     "another terminal `pegboard trigger TYPE` finds it by itself. A plugin that\n"
+     "was built anew is taken up at the next start.\n"
      "\n"
      "  pegboard dev ./hello.so\n"
+     "  pegboard dev ./hello.so --option greeting=hello\n"
      "  pegboard dev --trigger charge.dispute.created\n"
      "  stripe listen --print-secret | pegboard dev --secret-file -\n",
      dev_flags, 0, -1, cmd_dev},
@@ -27,7 +29,7 @@ const struct command commands[] = {
      "plugin in a process of its own, checks its options and runs its init().\n"
      "All mistakes are listed as file:line: message.\n"
      "\n"
-     "  pegboard check -c etc/pegboard.ini\n",
+     "  pegboard check -c /etc/pegboard/pegboard.ini\n",
      check_flags, 0, 0, cmd_check},
     {"trigger", "send a signed test event, offline", "[TYPE]",
      "Builds an event of the given type, signs it as Stripe would, and posts it.\n"

@@ -5,78 +5,74 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define K       INT64_C(1024)
-#define M       (1024 * K)
-#define SECOND  INT64_C(1000)
-#define MINUTE  (60 * SECOND)
-#define HOUR    (60 * MINUTE)
-#define DAY     (24 * HOUR)
-#define RELOAD  OPTION_ON_RELOAD
-#define RESTART OPTION_ON_RESTART
+#define K      INT64_C(1024)
+#define M      (1024 * K)
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
 
 /* In the order of the annotated sample, etc/pegboard.ini. */
 static const struct option table[] = {
     {OPTION_SERVER, "listen", OPTION_CUSTOM, "127.0.0.1:4242", 0, 0, NULL,
-     RESTART,
      "IPv4 address:port, one or more, comma separated; TLS ends in front"},
     {OPTION_SERVER, "trusted_proxies", OPTION_CUSTOM, "127.0.0.1", 0, 0, NULL,
-     RELOAD, "IPv4 addresses whose X-Forwarded-For counts; may be empty"},
-    {OPTION_SERVER, "threads", OPTION_INT, "128", 1, 4096, NULL, RESTART,
+     "IPv4 addresses whose X-Forwarded-For counts; may be empty"},
+    {OPTION_SERVER, "threads", OPTION_INT, "128", 1, 4096, NULL,
      "at least the expected keep-alive connections"},
-    {OPTION_SERVER, "max_body", OPTION_SIZE, "1M", K, 16 * M, NULL, RELOAD,
+    {OPTION_SERVER, "max_body", OPTION_SIZE, "1M", K, 16 * M, NULL,
      "largest event taken; larger: 413"},
     {OPTION_SERVER, "request_timeout", OPTION_DURATION, "10s", 100, 5 * MINUTE,
-     NULL, RESTART, "a request must be complete within"},
-    {OPTION_SERVER, "drain", OPTION_DURATION, "25s", 0, HOUR, NULL, RELOAD,
-     "running attempts get this long to end on stop and reload"},
+     NULL, "a request must be complete within"},
+    {OPTION_SERVER, "drain", OPTION_DURATION, "25s", 0, HOUR, NULL,
+     "running attempts get this long to end when the daemon stops"},
     {OPTION_SERVER, "state_dir", OPTION_PATH, "/var/lib/pegboard", 0, 0, NULL,
-     RESTART, "folder of the inbox and of the copies of plugins"},
+     "folder of the inbox and of the copies of plugins"},
 
     {OPTION_INBOX, "store", OPTION_CUSTOM, "sqlite:inbox.db", 0, 0, NULL,
-     RESTART, "sqlite:PATH, relative to state_dir"},
+     "sqlite:PATH, relative to state_dir"},
 
     {OPTION_LOG, "level", OPTION_CHOICE, "info", 0, 0, "error warn info debug",
-     RELOAD, "the least grave lines shown"},
+     "the least grave lines shown"},
     {OPTION_LOG, "format", OPTION_CHOICE, "auto", 0, 0, "auto text logfmt json",
-     RELOAD, "auto: text on a terminal, else logfmt"},
+     "auto: text on a terminal, else logfmt"},
 
-    {OPTION_PLUGINS, "dir", OPTION_PATH, "plugins", 0, 0, NULL, RELOAD,
+    {OPTION_PLUGINS, "dir", OPTION_PATH, "plugins", 0, 0, NULL,
      "folder of plugins, relative to the ini file"},
-    {OPTION_PLUGINS, "autoload", OPTION_BOOL, "yes", 0, 0, NULL, RELOAD,
+    {OPTION_PLUGINS, "autoload", OPTION_BOOL, "yes", 0, 0, NULL,
      "a .so there without a section runs with defaults"},
 
-    {OPTION_ENDPOINT, "path", OPTION_CUSTOM, "/webhook", 0, 0, NULL, RELOAD,
+    {OPTION_ENDPOINT, "path", OPTION_CUSTOM, "/webhook", 0, 0, NULL,
      "of the URL that Stripe posts to; each endpoint has its own"},
-    {OPTION_ENDPOINT, "secrets", OPTION_CUSTOM, NULL, 0, 0, NULL, RELOAD,
+    {OPTION_ENDPOINT, "secrets", OPTION_CUSTOM, NULL, 0, 0, NULL,
      "signing secrets: file:PATH or env:NAME, one or more, comma separated"},
     {OPTION_ENDPOINT, "tolerance", OPTION_DURATION, "300s", SECOND, DAY, NULL,
-     RELOAD, "how far a signature's time may be off, either way"},
+     "how far a signature's time may be off, either way"},
     {OPTION_ENDPOINT, "livemode", OPTION_CHOICE, "any", 0, 0, "any live test",
-     RELOAD, "which events are taken here"},
+     "which events are taken here"},
 
-    {OPTION_PLUGIN, "path", OPTION_CUSTOM, "NAME.so", 0, 0, NULL, RELOAD,
+    {OPTION_PLUGIN, "path", OPTION_CUSTOM, "NAME.so", 0, 0, NULL,
      "looked for in [plugins] dir, then from the ini file's folder"},
-    {OPTION_PLUGIN, "enabled", OPTION_BOOL, "yes", 0, 0, NULL, RELOAD,
+    {OPTION_PLUGIN, "enabled", OPTION_BOOL, "yes", 0, 0, NULL,
      "no: not loaded, and gets no new events"},
-    {OPTION_PLUGIN, "events", OPTION_CUSTOM, "", 0, 0, NULL, RELOAD,
+    {OPTION_PLUGIN, "events", OPTION_CUSTOM, "", 0, 0, NULL,
      "type, prefix.* or *, comma separated; default: what the plugin declares; "
      "may only narrow it"},
-    {OPTION_PLUGIN, "endpoints", OPTION_CUSTOM, "", 0, 0, NULL, RELOAD,
+    {OPTION_PLUGIN, "endpoints", OPTION_CUSTOM, "", 0, 0, NULL,
      "names of endpoints, comma separated; default: all"},
     {OPTION_PLUGIN, "livemode", OPTION_CHOICE, "any", 0, 0, "any live test",
-     RELOAD, "which events the plugin gets"},
-    {OPTION_PLUGIN, "concurrency", OPTION_INT, "1", 1, 64, NULL, RELOAD,
+     "which events the plugin gets"},
+    {OPTION_PLUGIN, "concurrency", OPTION_INT, "1", 1, 64, NULL,
      "events handled at the same time, each in a process of its own"},
-    {OPTION_PLUGIN, "timeout", OPTION_DURATION, "30s", 100, HOUR, NULL, RELOAD,
+    {OPTION_PLUGIN, "timeout", OPTION_DURATION, "30s", 100, HOUR, NULL,
      "an attempt that takes longer is killed and counts as failed"},
     {OPTION_PLUGIN, "retry", OPTION_CUSTOM, "5s..4h", 10, 30 * DAY, NULL,
-     RELOAD,
      "first and largest delay, times 3 each, jitter of a quarter either way"},
-    {OPTION_PLUGIN, "max_attempts", OPTION_INT, "25", 1, 1000, NULL, RELOAD,
+    {OPTION_PLUGIN, "max_attempts", OPTION_INT, "25", 1, 1000, NULL,
      "after this many a delivery is dead"},
     {OPTION_PLUGIN, "max_age", OPTION_DURATION, "72h", SECOND, 365 * DAY, NULL,
-     RELOAD, "the first of the two limits makes it dead"},
-    {OPTION_PLUGIN, "env.NAME", OPTION_CUSTOM, "", 0, 0, NULL, RELOAD,
+     "the first of the two limits makes it dead"},
+    {OPTION_PLUGIN, "env.NAME", OPTION_CUSTOM, "", 0, 0, NULL,
      "sets variable NAME in the plugin's otherwise empty environment"},
 };
 
@@ -169,17 +165,13 @@ print_forms(const struct option *option, FILE *to)
 {
     char bounds[OPTION_BOUNDS_MAX];
     if (option->max > 0) {
-        fprintf(to, "%s; ", option_bounds(option, bounds, sizeof(bounds)));
+        fprintf(to, " (%s)", option_bounds(option, bounds, sizeof(bounds)));
     } else if (option->choices != NULL) {
-        fprintf(to, "one of: %s; ", option->choices);
+        fprintf(to, " (one of: %s)", option->choices);
     } else if (option->type == OPTION_BOOL) {
-        fputs("yes or no; ", to);
+        fputs(" (yes or no)", to);
     }
-    if (option->fallback == NULL) {
-        fputs("required; ", to);
-    }
-    fprintf(to, "taken up on %s\n",
-            option->when == OPTION_ON_RESTART ? "restart" : "reload");
+    fputs(option->fallback == NULL ? " (required)\n" : "\n", to);
 }
 
 /* The output is an ini file itself: what has no default is a comment in it. */
@@ -193,7 +185,7 @@ options_print(FILE *to)
                     option_section_name(option->section));
         }
         const char *fallback = option->fallback != NULL ? option->fallback : "";
-        fprintf(to, "; %s\n; ", option->help);
+        fprintf(to, "; %s", option->help);
         print_forms(option, to);
         fprintf(to, "%s%s =%s%s\n", fallback[0] == '\0' ? ";" : "", option->key,
                 fallback[0] == '\0' ? "" : " ", fallback);

@@ -27,9 +27,6 @@ enum option_type {
     OPTION_CUSTOM = 7, /* lists and forms with a parser of their own */
 };
 
-/** When a changed value takes effect. */
-enum option_when { OPTION_ON_RELOAD = 0, OPTION_ON_RESTART = 1 };
-
 struct option {
     enum option_section section;
     const char *key;
@@ -37,7 +34,6 @@ struct option {
     const char *fallback; /* the default, as in the file; NULL: required */
     int64_t min, max;     /* of INT, DURATION (ms) and SIZE */
     const char *choices;  /* "any live test" for CHOICE */
-    enum option_when when;
     const char *help; /* one line */
 };
 

@@ -89,7 +89,7 @@ tail_arrived(const char *type, const char *event_id, const char *account)
 }
 
 void
-tail_answered(int status, const char *path, int64_t took_ms,
+tail_answered(int status, const char *path, int64_t took_ms, int duplicate,
               const char *event_id)
 {
     if (!atomic_load(&tail_on)) {
@@ -103,10 +103,10 @@ tail_answered(int status, const char *path, int64_t took_ms,
     char b[260];
     write_line(line,
                snprintf(line, TAIL_LINE_MAX,
-                        "%s  <--  %s[%d]%s POST %s %lld ms%s", now,
+                        "%s  <--  %s[%d]%s POST %s %lld ms%s%s", now,
                         paint(status / 100 == 2 ? "\033[32m" : "\033[31m"),
                         status, paint("\033[0m"), plain(path, b, sizeof(b)),
-                        (long long)took_ms, id));
+                        (long long)took_ms, duplicate ? " duplicate" : "", id));
 }
 
 void

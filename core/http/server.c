@@ -220,7 +220,7 @@ choose(struct server *server, struct mg_connection *conn,
     enum answer answer = accept_post(server, conn, request, endpoint, outcome);
     tail_answered(answer_status(answer), request->path,
                   (clock_mono_us() - request->begun_us) / 1000,
-                  outcome->event_id);
+                  answer == ANSWER_DUPLICATE, outcome->event_id);
     return answer;
 }
 
@@ -386,8 +386,9 @@ start_civetweb(struct server *server, struct error *err)
     server->context = mg_start2(&init, &error);
     if (server->context == NULL) {
         return error_set(err, RC_IO,
-                         "http: cannot listen on %s: %s (is another program "
-                         "using the port?)",
+                         "http: cannot listen on %s: %s (is another program, "
+                         "or another pegboard, using the port? choose one with "
+                         "`listen`, in dev with --listen)",
                          texts.ports, text);
     }
     return RC_OK;

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "plugin/generation.h"
 #include "value.h"
+#include "stripe/catalog.h"
 #include "stripe/event.h"
 #include "suggest.h"
 
@@ -35,6 +36,28 @@ covers(const char *outer, const char *inner)
     return strcmp(inner, "*") != 0 && event_type_matches(outer, inner);
 }
 
+/* The catalogue grows every month: an unknown type is suspicious, not wrong. */
+static void
+warn_unknown_types(const struct plugin *plugin, const struct config *config,
+                   struct config_report *report)
+{
+    for (size_t i = 0; i < plugin->manifest.event_count; i++) {
+        const char *type = plugin->manifest.events[i];
+        char room[128];
+        if (catalog_pattern_known(type)) {
+            continue;
+        }
+        const char *nearest = catalog_nearest(type, room, sizeof(room));
+        report_warning(report, config->file, plugin->config->line,
+                       "plugin \"%s\" declares the event type \"%s\", which "
+                       "Stripe's catalogue does not have%s%s%s",
+                       plugin->config->name, type,
+                       nearest != NULL ? ", did you mean \"" : "",
+                       nearest != NULL ? nearest : "",
+                       nearest != NULL ? "\"?" : "");
+    }
+}
+
 void
 agree_events(struct plugin *plugin, const struct config *config,
              struct config_report *report)
@@ -43,6 +66,7 @@ agree_events(struct plugin *plugin, const struct config *config,
     const struct manifest *manifest = &plugin->manifest;
     plugin->events = manifest->events;
     plugin->event_count = manifest->event_count;
+    warn_unknown_types(plugin, config, report);
     if (section->event_count == 0) {
         return;
     }

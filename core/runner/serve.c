@@ -255,8 +255,9 @@ call_init(struct serve *serve)
     }
     char why[PEG_TEXT_MAX + 64];
     pthread_mutex_lock(&serve->lock);
-    snprintf(why, sizeof(why), "init() returned %d%s%s", code,
-             serve->error_len > 0 ? ": " : "", serve->error_text);
+    snprintf(why, sizeof(why), "init() returned %d: %s", code,
+             serve->error_len > 0 ? serve->error_text
+                                  : "it did not say why: use peg_error()");
     pthread_mutex_unlock(&serve->lock);
     return send_refused(serve, WIRE_STAGE_INIT, why);
 }
