@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -35,8 +34,14 @@
 /* A store that hangs in a flush for this long cannot take a post in time. */
 #define READY_MS 5000
 
-/* Descriptors besides those of connections: three a runner, and ours. */
-#define OWN_DESCRIPTORS 1024
+/* Descriptors besides those of connections with a thread: ours, 256 connections
+ * that wait for a thread, and those of each runner (socket, output, pidfd, and
+ * two ends while it starts). */
+#define OWN_DESCRIPTORS    512
+#define RUNNER_DESCRIPTORS 5
+
+/* After the drain, runners may take this long to be gone. */
+#define DRAIN_REST_MS 8000
 
 /* How often on_turn() is called, and the drain is looked at. */
 #define TURN_MS 20
@@ -51,8 +56,7 @@ struct daemon {
     int signals; /* signalfd */
 };
 
-/* ---- Glue between the parts
- * -------------------------------------------------- */
+/* ---- Glue between the parts ----------------------------------------- */
 
 static void
 on_runner_ready(void *arg, const struct plugin *plugin, struct runner *runner)
@@ -85,8 +89,7 @@ is_ready(void *arg)
     return inbox_ready(d->inbox) && inbox_stalled_ms(d->inbox) < READY_MS;
 }
 
-/* ---- Steps up
- * -------------------------------------------------------------------- */
+/* ---- Steps up ------------------------------------------------------- */
 
 /* One thread takes signals, by reading; no handler ever runs. */
 static int
@@ -104,22 +107,14 @@ take_signals(struct daemon *d, struct error *err)
                            : error_errno(err, RC_IO, errno, "no signalfd");
 }
 
-/* Bodies and secrets are in our memory: no core dumps, no ptrace by others.
- * (The sanitizers' leak check needs to trace itself.) */
-static void
-harden(void)
-{
-#ifndef __SANITIZE_ADDRESS__
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
-    umask(0077);
-}
-
 /* Out of descriptors CivetWeb's master thread spins: have plenty. */
 static int
 raise_descriptor_limit(const struct config *config, struct error *err)
 {
     rlim_t need = (rlim_t)config->threads * 2 + OWN_DESCRIPTORS;
+    for (size_t i = 0; i < config->plugin_count; i++) {
+        need += (rlim_t)config->plugins[i].concurrency * RUNNER_DESCRIPTORS;
+    }
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < need && limit.rlim_cur < limit.rlim_max) {
@@ -128,8 +123,9 @@ raise_descriptor_limit(const struct config *config, struct error *err)
     }
     if (limit.rlim_cur < need) {
         return error_set(err, RC_INVALID,
-                         "threads = %lld needs %lld open files, allowed are "
-                         "%lld: raise LimitNOFILE (ulimit -n) or lower threads",
+                         "threads = %lld and the plugins need %lld open files, "
+                         "allowed are %lld: raise LimitNOFILE (ulimit -n), or "
+                         "lower threads or concurrency",
                          (long long)config->threads, (long long)need,
                          (long long)limit.rlim_cur);
     }
@@ -179,7 +175,7 @@ load_generation(struct daemon *d, struct error *err)
     if (rc != RC_OK && report.errors > 0) {
         error_set(err, RC_INVALID, "%zu error%s in %s", report.errors,
                   report.errors == 1 ? "" : "s", settings->config_path);
-        rc = RC_INVALID;
+        rc = rc == RC_IO ? rc : RC_INVALID; /* the machine's fault, or theirs */
     }
     report_fini(&report);
     if (rc != RC_OK) {
@@ -223,8 +219,7 @@ start(struct daemon *d, struct error *err)
     return rc;
 }
 
-/* ---- Serving
- * ------------------------------------------------------------------- */
+/* ---- Serving -------------------------------------------------------- */
 
 /* Which stop signal came, or 0. */
 static int
@@ -232,8 +227,8 @@ next_signal(struct daemon *d)
 {
     struct signalfd_siginfo info;
     while (read(d->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo != SIGHUP) {
-            return (int)info.ssi_signo;
+        if (info.ssi_signo != SIGHUP || d->settings->tail) {
+            return (int)info.ssi_signo; /* dev ends with its terminal */
         }
         log_write(LOG_WARN, "daemon", "SIGHUP ignored",
                   "detail=\"this version reads its configuration at start\"");
@@ -272,8 +267,7 @@ serve(struct daemon *d)
         if (settings->on_turn != NULL) {
             struct inbox_stats stats;
             inbox_stats(d->inbox, &stats);
-            int code = settings->on_turn(
-                settings->arg, stats.deliveries - stats.closed, stats.buried);
+            int code = settings->on_turn(settings->arg, &stats);
             if (code >= 0) {
                 return code;
             }
@@ -281,8 +275,7 @@ serve(struct daemon *d)
     }
 }
 
-/* ---- Steps down
- * ------------------------------------------------------------------ */
+/* ---- Steps down ----------------------------------------------------- */
 
 /* Whether a second signal came, which cuts the drain short. */
 static int
@@ -295,33 +288,38 @@ is_hurried(struct daemon *d)
     return 1;
 }
 
-/* Answers in work get out, then attempts in work may end; what is cut runs
- * again at the next start. */
+/* Answers in work get out, and attempts in work may end; what is cut runs again
+ * at the next start. Bounded: a process that cannot be killed must not keep us.
+ */
 static void
 drain(struct daemon *d)
 {
     int64_t deadline_ms = clock_mono_ms() + d->generation->config->drain_ms;
+    int64_t last_ms = deadline_ms + DRAIN_REST_MS;
     int hurried = 0;
     server_refuse(d->server);
-    while (!hurried && server_in_work(d->server) > 0 &&
-           clock_mono_ms() < deadline_ms) {
-        turn(d, TURN_MS);
-        hurried = is_hurried(d);
-    }
     if (d->dispatcher == NULL) {
         return;
     }
-    dispatcher_drain(d->dispatcher, hurried ? clock_mono_ms() : deadline_ms);
+    dispatcher_drain(d->dispatcher, deadline_ms);
     supervisor_stop(d->supervisor);
-    while (!dispatcher_drained(d->dispatcher) ||
+    while ((server_in_work(d->server) > 0 && clock_mono_ms() < deadline_ms) ||
+           !dispatcher_drained(d->dispatcher) ||
            !supervisor_is_empty(d->supervisor)) {
         turn(d, TURN_MS);
         if (!hurried && is_hurried(d)) {
             hurried = 1;
-            dispatcher_drain(d->dispatcher, clock_mono_ms());
+            deadline_ms = clock_mono_ms();
+            last_ms = deadline_ms + DRAIN_REST_MS;
+            dispatcher_drain(d->dispatcher, deadline_ms);
         }
         if (hurried && dispatcher_drained(d->dispatcher)) {
             return; /* supervisor_close() kills the rest */
+        }
+        if (clock_mono_ms() > last_ms) {
+            log_write(LOG_ERROR, "daemon", "a runner does not end",
+                      "action=leave_it");
+            return;
         }
     }
 }
@@ -348,7 +346,7 @@ daemon_run(const struct daemon_settings *settings)
     struct daemon d = {.settings = settings, .signals = -1};
     struct error err = {0};
     log_setup(LOG_INFO, LOG_AUTO);
-    harden();
+    umask(0077);
     if (settings->tail) {
         tail_start(settings->color);
     }

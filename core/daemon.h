@@ -4,6 +4,7 @@
 #define CORE_DAEMON_H
 
 struct error;
+struct inbox_stats;
 
 /** What `serve` and `dev` do differently. */
 struct daemon_settings {
@@ -18,9 +19,8 @@ struct daemon_settings {
      * code. May be NULL. */
     int (*on_ready)(void *arg, const char *url);
     /** Called on the main thread now and then; returns -1 to go on, or the exit
-     * code to stop with. `open` is the number of deliveries that are still
-     * owed, `dead` those given up, since the start. May be NULL. */
-    int (*on_turn)(void *arg, unsigned long open, unsigned long dead);
+     * code to stop with. May be NULL. */
+    int (*on_turn)(void *arg, const struct inbox_stats *stats);
     void *arg;
 };
 

@@ -4,6 +4,8 @@
 
 #include "clock.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,8 +188,43 @@ log_write(enum log_level level, const char *module, const char *text,
                 module, text, pairs);
     line.text[line.len++] = '\n';
 
-    /* A log that cannot be written has nobody left to tell. */
-    (void)!write(STDERR_FILENO, line.text, line.len);
+    log_put(STDERR_FILENO, line.text, line.len);
+}
+
+/* Held over poll() and a write() that poll() has promised not to wait. */
+static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int
+takes_a_line(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT) != 0;
+}
+
+void
+log_put(int fd, const char *text, size_t len)
+{
+    static unsigned long dropped; /* guarded by line_lock */
+    pthread_mutex_lock(&line_lock);
+    if (!takes_a_line(fd)) {
+        dropped++;
+    } else {
+        if (dropped > 0) {
+            char note[96];
+            int n = snprintf(note, sizeof(note),
+                             "pegboard: %lu lines were dropped here: their "
+                             "reader was too slow\n",
+                             dropped);
+            (void)!write(fd, note, (size_t)n); /* nobody left to tell */
+            dropped = 0;
+        }
+        if (takes_a_line(fd)) {
+            (void)!write(fd, text, len);
+        } else {
+            dropped++;
+        }
+    }
+    pthread_mutex_unlock(&line_lock);
 }
 
 const char *
@@ -241,7 +278,8 @@ log_limit_pass(struct log_limit *limit, unsigned *dropped)
         atomic_compare_exchange_strong(&limit->window_s, &window_s, now_s)) {
         atomic_store(&limit->count, 0);
     }
-    if (atomic_fetch_add(&limit->count, 1) >= LOG_LIMIT_PER_S) {
+    unsigned per_s = limit->per_s > 0 ? limit->per_s : LOG_LIMIT_PER_S;
+    if (atomic_fetch_add(&limit->count, 1) >= per_s) {
         atomic_fetch_add(&limit->dropped, 1);
         return 0;
     }

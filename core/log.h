@@ -37,6 +37,15 @@ int log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *module, const char *text,
                const char *fields, ...) __attribute__((format(printf, 4, 5)));
 
+/**
+ * Write a whole line, its newline included, without ever waiting for whoever
+ * reads `fd`: a pipe that is full costs the line, not the daemon. What was
+ * dropped is counted, and told with the next line that fits.
+ *
+ * @param len  at most 4096, which a pipe takes in one piece
+ */
+void log_put(int fd, const char *line, size_t len);
+
 #define LOG_QUOTE_MAX 256
 
 /** Room for one value made safe by log_quote(). */
@@ -57,6 +66,7 @@ const char *log_word(struct log_value *value, const char *text);
 
 /** A bound on how often a line that outsiders can cause is written. */
 struct log_limit {
+    unsigned per_s;        /* 0 for LOG_LIMIT_PER_S */
     atomic_llong window_s; /* the second that `count` counts */
     atomic_uint count;
     atomic_uint dropped;

@@ -3,8 +3,12 @@
 #include "cli/command.h"
 #include "suggest.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 /* Say what may follow the first word of commands that have two, if it is
  * one. */
@@ -48,9 +52,37 @@ unknown_command(const char *word)
         EXIT_USAGE, "unknown command \"%s\" (pegboard help lists them)", word);
 }
 
+/* What a careless parent may have left us: closed standard descriptors, whose
+ * numbers our own would get; and SIGCHLD ignored, which makes children vanish
+ * without a word. */
+static void
+tidy_start(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+    signal(SIGCHLD, SIG_DFL);
+}
+
+/* Bodies and secrets are in our memory: no core dumps, no ptrace by others.
+ * (The sanitizers' leak check needs to trace itself.) */
+static void
+harden(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
+    tidy_start();
+    harden();
     if (argc < 2) {
         command_list(stderr);
         return EXIT_USAGE;

@@ -28,9 +28,23 @@ need() {
         as_root=(sudo)
     fi
     echo "installing: ${missing[*]}" >&2
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-        --no-install-recommends "${missing[@]}" </dev/null >&2
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq
+        -o DPkg::Lock::Timeout=300)
+    "${apt[@]}" update >&2
+    # Servers among them are for the tests: their services must not start.
+    local policy=/usr/sbin/policy-rc.d made=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod +x "$policy"
+        made=1
+    fi
+    local status=0
+    "${apt[@]}" install -y --no-install-recommends "${missing[@]}" \
+        </dev/null >&2 || status=$?
+    if [ -n "$made" ]; then
+        "${as_root[@]}" rm -f "$policy"
+    fi
+    return $status
 }
 
 # On a machine where another node is first in PATH, Debian's is not asked for.

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 void
@@ -31,17 +32,37 @@ checked_remove(const char *dir)
 }
 
 int
+checked_folder(char *out, struct error *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    struct statvfs fs;
+    if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > CHECKED_DIR_MAX - 32) {
+        tmp = "/tmp";
+    }
+    if (statvfs(tmp, &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0) {
+        return error_set(err, RC_IO,
+                         "%s is mounted noexec, so plugins cannot be loaded "
+                         "from it: set TMPDIR to a folder that is not",
+                         tmp);
+    }
+    snprintf(out, CHECKED_DIR_MAX, "%s/pegboard-XXXXXX", tmp);
+    if (mkdtemp(out) == NULL) {
+        return error_errno(err, RC_IO, errno, "cannot make a folder in %s",
+                           tmp);
+    }
+    return RC_OK;
+}
+
+int
 checked_make(struct checked *checked, struct config *config,
              struct config_report *report, struct error *err)
 {
-    strcpy(checked->dir, "/tmp/pegboard-check-XXXXXX");
-    if (mkdtemp(checked->dir) == NULL) {
-        int saved = errno;
+    int rc = checked_folder(checked->dir, err);
+    if (rc != RC_OK) {
         config_close(config);
-        return error_errno(err, RC_IO, saved, "cannot make a folder in /tmp");
+        return rc;
     }
-    int rc =
-        generation_make(&checked->generation, config, checked->dir, report);
+    rc = generation_make(&checked->generation, config, checked->dir, report);
     if (rc != RC_OK) {
         config_close(config);
         checked_remove(checked->dir);

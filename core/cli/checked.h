@@ -9,11 +9,18 @@ struct config_report;
 struct error;
 struct generation;
 
+#define CHECKED_DIR_MAX 512
+
 /** A throw-away generation and the folder of its snapshots. */
 struct checked {
     struct generation *generation;
-    char dir[64];
+    char dir[CHECKED_DIR_MAX];
 };
+
+/** Make a folder under $TMPDIR or /tmp, where plugins can be loaded from.
+ * @param out  room for CHECKED_DIR_MAX bytes
+ * @return RC_OK or RC_IO */
+int checked_folder(char *out, struct error *err);
 
 /** Make it from -c or the default file; mistakes are printed.
  * @return 0, or the exit code to leave with (and nothing to end) */

@@ -7,10 +7,12 @@
 #include "cmds.h"
 
 #include "checked.h"
+#include "clock.h"
 #include "config/config.h"
 #include "config/secret.h"
 #include "daemon.h"
 #include "error.h"
+#include "inbox/inbox.h"
 #include "input.h"
 #include "stripe/signature.h"
 
@@ -29,6 +31,8 @@
 
 #define DEV_LISTEN "127.0.0.1:4242"
 #define DEV_PATH   "/webhook"
+
+#define ONCE_MS 60000 /* --once waits no longer */
 
 const struct flag dev_flags[] = {
     {"listen", 0, "ADDRESS", "where to listen; default " DEV_LISTEN},
@@ -51,6 +55,7 @@ struct dev {
     char secret[SIGNATURE_SECRET_MAX + 1];
     pid_t trigger; /* running test event, or 0 */
     int trigger_code;
+    int64_t once_deadline_ms; /* monotonic */
 };
 
 extern char **environ;
@@ -150,22 +155,44 @@ write_options(const struct dev *dev, const char *name, FILE *to)
     }
 }
 
+/* Give each plugin a name in our folder, so that no odd character of its path
+ * has to go into the file. */
 static int
+link_plugins(const struct dev *dev)
+{
+    for (int i = 0; i < dev->args->operand_count; i++) {
+        char name[CONFIG_NAME_MAX + 1], link[PATH_MAX + 64];
+        const char *given = dev->args->operands[i];
+        char *path = realpath(given, NULL);
+        if (path == NULL) {
+            return command_error(EXIT_MISSING, "%s: %s", given,
+                                 strerror(errno));
+        }
+        name_of(given, name, sizeof(name));
+        snprintf(link, sizeof(link), "%s/%s.so", dev->dir, name);
+        int failed = symlink(path, link) != 0;
+        free(path);
+        if (failed) {
+            return command_error(EXIT_USAGE,
+                                 errno == EEXIST
+                                     ? "%s: a plugin named \"%s\" is there "
+                                       "already: give one file another name"
+                                     : "%s: cannot link it as \"%s\"",
+                                 given, name);
+        }
+    }
+    return EXIT_OK;
+}
+
+static void
 write_plugins(const struct dev *dev, FILE *to)
 {
     for (int i = 0; i < dev->args->operand_count; i++) {
         char name[CONFIG_NAME_MAX + 1];
-        char *path = realpath(dev->args->operands[i], NULL);
-        if (path == NULL) {
-            return command_error(EXIT_MISSING, "%s: %s", dev->args->operands[i],
-                                 strerror(errno));
-        }
-        name_of(path, name, sizeof(name));
-        fprintf(to, "[plugin %s]\npath = %s\n", name, path);
+        name_of(dev->args->operands[i], name, sizeof(name));
+        fprintf(to, "[plugin %s]\npath = %s/%s.so\n", name, dev->dir, name);
         write_options(dev, name, to);
-        free(path);
     }
-    return EXIT_OK;
 }
 
 /* The plugins that come with us: ../plugins in a build tree. */
@@ -206,7 +233,7 @@ write_ini(const struct dev *dev, const char *path, const char *listen)
     int code = EXIT_OK;
     if (dev->args->operand_count > 0) {
         fprintf(to, "[plugins]\nautoload = no\n");
-        code = write_plugins(dev, to);
+        write_plugins(dev, to);
     } else {
         write_shipped(to);
     }
@@ -231,8 +258,7 @@ clean_up(const struct dev *dev)
     }
 }
 
-/* ---- While it runs
- * ------------------------------------------------------------ */
+/* ---- While it runs -------------------------------------------------- */
 
 /* The test event comes from `pegboard trigger`, as it would from a second
  * terminal. */
@@ -251,8 +277,11 @@ start_trigger(struct dev *dev, const char *type)
     sigset_t none;
     sigemptyset(&none);
     posix_spawnattr_init(&attr);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setflags(&attr,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attr, &none);
+    sigaddset(&none, SIGPIPE); /* which they ignore */
+    posix_spawnattr_setsigdefault(&attr, &none);
     int rc = posix_spawn(&dev->trigger, program, &files, &attr, argv, environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attr);
@@ -269,9 +298,7 @@ start_trigger(struct dev *dev, const char *type)
 static int
 tell(struct dev *dev, const char *url)
 {
-    char lock[PATH_MAX + 16];
-    snprintf(lock, sizeof(lock), "%s/lock", dev->root);
-    dev->told_lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    dev->told_lock = open(dev->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dev->told_lock >= 0 && flock(dev->told_lock, LOCK_EX | LOCK_NB) != 0) {
         close(dev->told_lock);
         dev->told_lock = -1;
@@ -295,12 +322,35 @@ on_ready(void *arg, const char *url)
     fprintf(stderr,
             "Ready! Accepting on %s" DEV_PATH
             ", signing secret %s (^C to quit)\n",
-            url, dev->secret);
+            url,
+            args_value(dev->args, "secret-file") != NULL ? "as given"
+                                                         : dev->secret);
+    dev->once_deadline_ms = clock_mono_ms() + ONCE_MS;
     return type != NULL ? start_trigger(dev, type) : -1;
 }
 
+/* Whether --once is over, and how. */
 static int
-on_turn(void *arg, unsigned long open, unsigned long dead)
+once_code(const struct dev *dev, const struct inbox_stats *stats)
+{
+    if (dev->trigger_code != EXIT_OK) {
+        return dev->trigger_code;
+    }
+    if (stats->deliveries == 0) {
+        return command_error(EXIT_FAILED,
+                             "no plugin here takes that event type");
+    }
+    if (stats->closed < stats->deliveries) {
+        return clock_mono_ms() < dev->once_deadline_ms
+                   ? -1
+                   : command_error(EXIT_TIMED_OUT, "not handled within %d s",
+                                   ONCE_MS / 1000);
+    }
+    return stats->buried > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static int
+on_turn(void *arg, const struct inbox_stats *stats)
 {
     struct dev *dev = arg;
     int status;
@@ -313,10 +363,7 @@ on_turn(void *arg, unsigned long open, unsigned long dead)
     if (dev->trigger != 0 || args_count(dev->args, "once") == 0) {
         return -1;
     }
-    if (dev->trigger_code != EXIT_OK) {
-        return dev->trigger_code;
-    }
-    return open > 0 ? -1 : dead > 0 ? EXIT_FAILED : EXIT_OK;
+    return once_code(dev, stats);
 }
 
 int
@@ -348,6 +395,9 @@ cmd_dev(const struct args *args)
         code = write_secret(&dev);
     }
     if (code == EXIT_OK) {
+        code = link_plugins(&dev);
+    }
+    if (code == EXIT_OK) {
         code = write_ini(&dev, dev.ini, dev.listen);
     }
     if (code == EXIT_OK) {
@@ -364,6 +414,7 @@ cmd_dev(const struct args *args)
         code = daemon_run(&settings);
     }
     if (dev.trigger != 0) {
+        kill(dev.trigger, SIGTERM);
         waitpid(dev.trigger, NULL, 0);
     }
     explicit_bzero(dev.secret, sizeof(dev.secret));

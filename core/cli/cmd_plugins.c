@@ -110,8 +110,7 @@ cmd_plugins_list(const struct args *args)
     return EXIT_OK;
 }
 
-/* ---- inspect
- * ------------------------------------------------------------------ */
+/* ---- inspect -------------------------------------------------------- */
 
 static int
 inspect_json(const struct manifest *manifest, const char *digest)
@@ -178,15 +177,14 @@ inspect_text(const struct manifest *manifest, const char *digest)
 int
 cmd_plugins_inspect(const struct args *args)
 {
-    char dir[] = "/tmp/pegboard-inspect-XXXXXX";
+    char dir[CHECKED_DIR_MAX];
     struct config_plugin config = {.name = "inspect"};
     struct snapshot snapshot = {0};
     struct manifest manifest = {0};
     struct error err;
     log_setup(LOG_WARN, LOG_AUTO);
-    if (mkdtemp(dir) == NULL) {
-        return command_error(EXIT_FAILED, "cannot make a folder in /tmp: %s",
-                             strerror(errno));
+    if (checked_folder(dir, &err) != RC_OK) {
+        return command_error(EXIT_FAILED, "%s", err.text);
     }
     int code;
     int rc = snapshot_make(&snapshot, args->operands[0], dir, &err);

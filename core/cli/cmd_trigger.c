@@ -68,7 +68,7 @@ struct tally {
     int stop; /* exit code of what makes going on useless; 0: nothing */
 };
 
-/* ---- The plan ---------------------------------------------------------- */
+/* ---- The plan ------------------------------------------------------- */
 
 static int
 plan_numbers(struct plan *plan)
@@ -150,7 +150,7 @@ make_plan(struct plan *plan)
     return code;
 }
 
-/* ---- One event --------------------------------------------------------- */
+/* ---- One event ------------------------------------------------------ */
 
 struct message {
     char *body;
@@ -209,7 +209,7 @@ sign(const struct plan *plan, struct message *message, struct error *err)
     return rc;
 }
 
-/* ---- Printing ---------------------------------------------------------- */
+/* ---- Printing ------------------------------------------------------- */
 
 static void
 print_json_line(cJSON *line)
@@ -309,7 +309,7 @@ print_message(const struct plan *plan, const struct message *message)
     fflush(stdout);
 }
 
-/* ---- Sending ----------------------------------------------------------- */
+/* ---- Sending -------------------------------------------------------- */
 
 static int
 send_copy(const struct plan *plan, struct post *post, struct message *message,

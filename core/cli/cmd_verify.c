@@ -52,7 +52,7 @@ struct verify {
     const char *cause; /* of a mismatch, found by trying; NULL: none found */
 };
 
-/* ---- Input ------------------------------------------------------------- */
+/* ---- Input ---------------------------------------------------------- */
 
 static int
 load_secret(struct verify *v, const char *path)
@@ -136,7 +136,7 @@ load_all(struct verify *v)
     return code != 0 ? code : load_numbers(v);
 }
 
-/* ---- Judgement --------------------------------------------------------- */
+/* ---- Judgement ------------------------------------------------------ */
 
 static enum signature_verdict
 check_body(const struct verify *v, const char *body, size_t len,
@@ -253,7 +253,7 @@ judge(struct verify *v)
     return 0;
 }
 
-/* ---- Report ------------------------------------------------------------ */
+/* ---- Report --------------------------------------------------------- */
 
 enum rule {
     RULE_HEADER = 0,

@@ -56,7 +56,7 @@ const struct command *command_find(int argc, char **argv, int *words);
 void command_list(FILE *to);
 void command_help(const struct command *command, FILE *to);
 
-/* ---- Arguments ----------------------------------------------------------- */
+/* ---- Arguments ------------------------------------------------------ */
 
 #define ARGS_MAX 128
 

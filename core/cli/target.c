@@ -76,6 +76,14 @@ static int
 fill_from_config(struct target *target, const struct args *args, int need_url,
                  int need_secret)
 {
+    const char *found = config_default_path();
+    if (args_value(args, "config") == NULL && found != NULL &&
+        strncmp(found, "/etc/", 5) == 0) {
+        return command_error(EXIT_REFUSED,
+                             "no `pegboard dev` runs here; to send test events "
+                             "to the daemon of %s say so: -c %s",
+                             found, found);
+    }
     struct config *config;
     int code = args_config(args, &config);
     if (code != 0) {
@@ -123,9 +131,11 @@ target_find(struct target *target, const struct args *args, int offline)
         code = url_from_flag(&target->url, url);
     }
     struct error err;
+    int rc;
     if (code == 0 && secret_file != NULL &&
-        input_secret(&target->secret, secret_file, &err) != RC_OK) {
-        code = command_error(EXIT_FAILED, "%s", err.text);
+        (rc = input_secret(&target->secret, secret_file, &err)) != RC_OK) {
+        code = command_error(rc == RC_NOT_FOUND ? EXIT_MISSING : EXIT_CONFIG,
+                             "%s", err.text);
     }
     int need_url = url == NULL && !offline;
     int need_secret = secret_file == NULL;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- The path ------------------------------------------------------------ */
+/* ---- The path ------------------------------------------------------- */
 
 /* Returns what is wrong with it, or NULL. */
 static const char *
@@ -31,6 +31,14 @@ path_fault(const char *path)
         }
         if (byte <= ' ' || byte == 0x7f) {
             return "has a blank or a control character in it";
+        }
+        if (byte > 0x7f) {
+            return "has a byte that is not ASCII; write it percent-encoded, "
+                   "as senders do";
+        }
+        if (at[0] == '/' && at[1] == '.') {
+            return "has a segment that begins with a dot, which proxies "
+                   "rewrite";
         }
     }
     if (strcmp(path, "/livez") == 0 || strcmp(path, "/readyz") == 0) {
@@ -81,7 +89,7 @@ read_endpoint_path(const struct value *value)
     endpoint->path = path;
 }
 
-/* ---- The secrets --------------------------------------------------------- */
+/* ---- The secrets ---------------------------------------------------- */
 
 struct secret_set {
     const struct value *value;
@@ -155,6 +163,14 @@ take_secret(struct secret_set *set, struct secret *secret, const char *name)
                     "%.128s is an API key, not a signing secret; that one "
                     "begins with whsec_ and is shown with the endpoint in "
                     "Stripe's Dashboard, under Webhooks",
+                    name);
+        secret_fini(secret);
+        return;
+    }
+    if (strcmp(secret->text, "whsec_") == 0) {
+        value_error(set->value,
+                    "%.128s holds only whsec_, with which anybody could sign; "
+                    "was the secret cut when it was copied?",
                     name);
         secret_fini(secret);
         return;

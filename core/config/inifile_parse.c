@@ -38,7 +38,7 @@ is_comment(const char *at, const char *end)
     return at == end || *at == ';' || *at == '#';
 }
 
-/* ---- Section headers, which inih does not tell its handler --------------- */
+/* ---- Section headers, which inih does not tell its handler ---------- */
 
 /* Put one blank between words, so that a header has one spelling only. */
 static void
@@ -129,7 +129,7 @@ settle_line(struct parser *p)
     }
 }
 
-/* ---- The reader: each line is looked at before inih gets it -------------- */
+/* ---- The reader: each line is looked at before inih gets it --------- */
 
 static void
 check_line(struct parser *p, size_t room)

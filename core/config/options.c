@@ -49,7 +49,7 @@ static const struct option table[] = {
     {OPTION_ENDPOINT, "tolerance", OPTION_DURATION, "300s", SECOND, DAY, NULL,
      "how far a signature's time may be off, either way"},
     {OPTION_ENDPOINT, "livemode", OPTION_CHOICE, "any", 0, 0, "any live test",
-     "which events are taken here"},
+     "which events go to plugins; others are kept and go to nobody"},
 
     {OPTION_PLUGIN, "path", OPTION_CUSTOM, "NAME.so", 0, 0, NULL,
      "looked for in [plugins] dir, then from the ini file's folder"},

@@ -34,7 +34,7 @@ struct option {
     const char *fallback; /* the default, as in the file; NULL: required */
     int64_t min, max;     /* of INT, DURATION (ms) and SIZE */
     const char *choices;  /* "any live test" for CHOICE */
-    const char *help; /* one line */
+    const char *help;     /* one line */
 };
 
 /** The table. */

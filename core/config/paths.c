@@ -39,8 +39,11 @@ config_dev_dir(void)
     static char dir[PATH_MAX];
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     int len = -1;
-    /* The XDG specification: a relative one is to be ignored. */
-    if (runtime != NULL && runtime[0] == '/') {
+    struct stat st;
+    /* The XDG specification: absolute, and nobody else's. */
+    if (runtime != NULL && runtime[0] == '/' &&
+        (stat(runtime, &st) != 0 ||
+         (st.st_uid == geteuid() && (st.st_mode & 022) == 0))) {
         len = snprintf(dir, sizeof(dir), "%s/pegboard-dev", runtime);
     }
     if (len < 0 || (size_t)len >= sizeof(dir)) {

@@ -70,7 +70,7 @@ read_env(const struct value *value)
                value->text, value->line);
 }
 
-/* ---- The file ------------------------------------------------------------ */
+/* ---- The file ------------------------------------------------------- */
 
 /* Whoever can write the file decides what the daemon runs. */
 static void

@@ -46,6 +46,14 @@ copy_text(struct secret *secret, const char *text, const char *name,
     return RC_OK;
 }
 
+/* Pasted in the wrong place: it must not be shown. */
+static int
+looks_secret(const char *name)
+{
+    return strstr(name, "whsec_") != NULL || strstr(name, "sk_") != NULL ||
+           strstr(name, "rk_") != NULL;
+}
+
 static int
 read_env(struct secret *secret, const char *reference, struct error *err)
 {
@@ -55,6 +63,11 @@ read_env(struct secret *secret, const char *reference, struct error *err)
                          "env: needs the name of a variable: env:NAME");
     }
     const char *text = getenv(name);
+    if (text == NULL && looks_secret(name)) {
+        return error_set(err, RC_INVALID,
+                         "behind env: stands what looks like a secret, where "
+                         "its variable's name belongs");
+    }
     if (text == NULL) {
         return error_set(err, RC_INVALID,
                          "environment variable %.128s is not set; set it, or "
@@ -121,6 +134,11 @@ read_file(struct secret *secret, const char *reference, const char *dir,
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     int errnum = errno;
     free(path);
+    if (fd < 0 && looks_secret(name)) {
+        return error_set(err, RC_INVALID,
+                         "behind file: stands what looks like a secret, where "
+                         "its file's path belongs");
+    }
     if (fd < 0) {
         return error_errno(err, RC_IO, errnum, "%.300s cannot be read",
                            reference);

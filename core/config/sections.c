@@ -80,7 +80,7 @@ header_parse(struct header *header, const char *text)
     header->name = header->words[1];
 }
 
-/* ---- Bad headers --------------------------------------------------------- */
+/* ---- Bad headers ---------------------------------------------------- */
 
 static void
 report_unknown(const struct build *build, const struct inifile_section *section,
@@ -142,7 +142,7 @@ check_header(const struct build *build, const struct inifile_section *section)
     }
 }
 
-/* ---- In order ------------------------------------------------------------ */
+/* ---- In order ------------------------------------------------------- */
 
 typedef void section_builder(struct build *build, const char *name,
                              const struct inifile_section *section);

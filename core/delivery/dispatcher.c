@@ -163,8 +163,7 @@ dispatcher_main(void *arg)
     return NULL;
 }
 
-/* ---- For other threads
- * ---------------------------------------------------------- */
+/* ---- For other threads ---------------------------------------------- */
 
 static void
 wake(struct dispatcher *d)
@@ -227,8 +226,7 @@ dispatcher_stalled_ms(struct dispatcher *d)
     return clock_mono_ms() - atomic_load(&d->turned_ms);
 }
 
-/* ---- Starting and stopping
- * -------------------------------------------------------- */
+/* ---- Starting and stopping ------------------------------------------ */
 
 static void
 free_dispatcher(struct dispatcher *d)

@@ -50,7 +50,7 @@ lane_undo(struct inbox *inbox, struct inbox_claim *claim)
     free(claim);
 }
 
-/* ---- Runners coming and going -------------------------------------------- */
+/* ---- Runners coming and going --------------------------------------- */
 
 static void
 watch(const struct lane_host *host, int fd, struct source *source,
@@ -83,6 +83,7 @@ lane_adopt(struct lane *lane, struct runner *runner)
     }
     worker->lane = lane;
     worker->runner = runner;
+    worker->lines.per_s = WORKER_LINES_PER_S;
     worker->plugin = lane->plugin;
     worker->socket = (struct source){SOURCE_SOCKET, worker};
     worker->output = (struct source){SOURCE_OUTPUT, worker};
@@ -204,8 +205,7 @@ lane_feed(struct lane *lane)
     }
 }
 
-/* ---- What runners say
- * --------------------------------------------------------- */
+/* ---- What runners say ----------------------------------------------- */
 
 static void
 log_says(struct worker *worker, struct wire_frame *frame)
@@ -214,7 +214,7 @@ log_says(struct worker *worker, struct wire_frame *frame)
     struct log_value text;
     uint32_t level = wire_get_u32(&frame->payload);
     const char *line = wire_get_str(&frame->payload, &len);
-    if (wire_done(&frame->payload) != RC_OK) {
+    if (wire_done(&frame->payload) != RC_OK || !worker_may_log(worker)) {
         return;
     }
     log_write(level > LOG_DEBUG ? LOG_DEBUG : (enum log_level)level, "plugin",
@@ -277,6 +277,17 @@ read_socket(struct worker *worker)
     }
 }
 
+/* Read what a runner has said already: all that a socket holds. */
+static void
+hear_out(struct worker *worker)
+{
+    for (int n = 0; n < LAST_WORDS_MAX && worker->state == WORKER_BUSY &&
+                    runner_has_news(worker->runner);
+         n++) {
+        read_socket(worker);
+    }
+}
+
 static void
 worker_has_ended(struct worker *worker)
 {
@@ -286,11 +297,7 @@ worker_has_ended(struct worker *worker)
     }
     if (worker->state < WORKER_ENDING) {
         runner_kill(worker->runner); /* what it left behind adds nothing */
-        for (int n = 0; n < LAST_WORDS_MAX && worker->state < WORKER_ENDING &&
-                        runner_has_news(worker->runner);
-             n++) {
-            read_socket(worker);
-        }
+        hear_out(worker);
         end_worker(worker, INBOX_CRASH);
     }
     worker_output(worker, 1);
@@ -335,8 +342,7 @@ lane_on_source(const struct source *source, uint32_t events)
     }
 }
 
-/* ---- Deadlines, draining, and what others bring
- * --------------------------------- */
+/* ---- Deadlines, draining, and what others bring --------------------- */
 
 static void
 end_late_worker(struct worker *worker)
@@ -351,6 +357,21 @@ end_late_worker(struct worker *worker)
     }
 }
 
+static void
+end_in_time(struct worker *worker, int late, int64_t now_ms)
+{
+    if (worker->state == WORKER_BUSY) {
+        hear_out(worker); /* its verdict may be waiting for us */
+    }
+    if (worker->state == WORKER_BUSY && late) {
+        end_worker(worker, INBOX_LOST);
+    } else if (worker->state != WORKER_IDLE &&
+               worker->deadline_ms != INT64_MAX &&
+               (late || worker->deadline_ms <= now_ms)) {
+        end_late_worker(worker);
+    }
+}
+
 int64_t
 lane_check(struct lane *lane, int late, int64_t next_ms)
 {
@@ -359,12 +380,10 @@ lane_check(struct lane *lane, int late, int64_t next_ms)
         if (w->state != WORKER_BUSY && w->state != WORKER_ENDING) {
             continue;
         }
-        if (late) {
-            end_worker(w, INBOX_LOST);
-        } else if (w->deadline_ms <= now_ms) {
-            end_late_worker(w);
+        if (late || w->deadline_ms <= now_ms) {
+            end_in_time(w, late, now_ms);
         }
-        if (w->deadline_ms < next_ms) {
+        if (w->state != WORKER_IDLE && w->deadline_ms < next_ms) {
             next_ms = w->deadline_ms;
         }
     }

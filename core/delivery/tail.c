@@ -3,6 +3,7 @@
 #include "delivery/tail.h"
 
 #include "clock.h"
+#include "log.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ write_line(char *line, int len)
 {
     size_t size = len < TAIL_LINE_MAX ? (size_t)len : TAIL_LINE_MAX - 1;
     line[size++] = '\n';
-    (void)!write(STDOUT_FILENO, line, size); /* nobody watches any more */
+    log_put(STDOUT_FILENO, line, size);
 }
 
 static const char *
@@ -65,8 +66,12 @@ plain(const char *text, char *room, size_t size)
 {
     snprintf(room, size, "%s", text);
     for (char *at = room; *at != '\0'; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x20 || byte == 0x7f) {
             *at = '?';
+        } else if (byte == 0xc2 && (unsigned char)at[1] < 0xa0) {
+            *at = '?'; /* U+0080 to U+009F: controls too, in UTF-8 */
+            at[1] = at[1] == '\0' ? '\0' : '?';
         }
     }
     return room;

@@ -20,8 +20,8 @@ void tail_arrived(const char *type, const char *event_id, const char *account);
 
 /** It was answered; `event_id` is "" when there is none to name. A `duplicate`
  * was stored before. */
-void tail_answered(int status, const char *path, int64_t took_ms,
-                   int duplicate, const char *event_id);
+void tail_answered(int status, const char *path, int64_t took_ms, int duplicate,
+                   const char *event_id);
 
 /** An attempt ended. `verdict` as in "done" or "retry 2, next in 15 s";
  * `detail` is "" or why. */

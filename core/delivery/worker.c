@@ -54,11 +54,29 @@ worker_begin(struct worker *worker, struct inbox_claim *claim)
     return runner_send(worker->runner);
 }
 
+int
+worker_may_log(struct worker *worker)
+{
+    unsigned dropped;
+    if (!log_limit_pass(&worker->lines, &dropped)) {
+        return 0;
+    }
+    if (dropped > 0) {
+        log_write(LOG_WARN, "plugin", "says too much",
+                  "plugin=%s dropped_lines=%u", worker->plugin->config->name,
+                  dropped);
+    }
+    return 1;
+}
+
 static void
 log_output(void *arg, const char *line, size_t len)
 {
-    const struct worker *worker = arg;
+    struct worker *worker = arg;
     struct log_value text;
+    if (!worker_may_log(worker)) {
+        return;
+    }
     log_write(LOG_WARN, "plugin", "prints", "plugin=%s event=%s text=%s",
               worker->plugin->config->name,
               worker->claim != NULL ? worker->claim->event_id : "-",
@@ -71,7 +89,7 @@ worker_output(struct worker *worker, int flush)
     runner_output(worker->runner, flush, log_output, worker);
 }
 
-/* ---- Ends of attempts --------------------------------------------------- */
+/* ---- Ends of attempts ----------------------------------------------- */
 
 static struct inbox_result *
 new_result(const struct worker *worker, enum inbox_outcome outcome)

@@ -5,6 +5,7 @@
 #define CORE_WORKER_H
 
 #include "inbox/inbox.h"
+#include "log.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -42,12 +43,21 @@ struct worker {
     enum inbox_outcome ending; /* why it ends: CRASH, TIMEOUT, LOST */
     const char *fault;         /* what it was killed for; NULL: its end tells */
     unsigned long handled;
+    struct log_limit lines; /* what the plugin may say and print */
     struct source socket, output, end;
 };
 
 /** Send the claim, which the worker takes over, to its idle runner.
  * @return RC_OK, or RC_CLOSED / RC_NOMEM: end the worker */
 int worker_begin(struct worker *worker, struct inbox_claim *claim);
+
+/** Lines that one runner may log in a second: a flood is the plugin's trouble,
+ * not that of the others. */
+#define WORKER_LINES_PER_S 500
+
+/** Whether the plugin may have one more line in the log; tells of those that
+ * were dropped before it. */
+int worker_may_log(struct worker *worker);
 
 /** Pass on what the plugin printed, as log lines. */
 void worker_output(struct worker *worker, int flush);

@@ -66,8 +66,17 @@ log_stored(const struct intake_post *post, const struct event *event,
                   "event=%s endpoint=%s action=kept_as_receipt dropped=%u", id,
                   post->endpoint->name, dropped);
     }
-    if (!put->duplicate && put->plugin_count == 0 &&
-        log_limit_pass(&unhandled, &dropped)) {
+    if (!put->duplicate &&
+        !generation_mode_passes(post->endpoint, event->livemode)) {
+        if (log_limit_pass(&unhandled, &dropped)) {
+            log_write(LOG_WARN, "http", "event of the other mode",
+                      "event=%s livemode=%d endpoint=%s action=kept_for_nobody "
+                      "dropped=%u",
+                      event->id, event->livemode, post->endpoint->name,
+                      dropped);
+        }
+    } else if (!put->duplicate && put->plugin_count == 0 &&
+               log_limit_pass(&unhandled, &dropped)) {
         struct log_value type;
         log_write(LOG_INFO, "http", "unhandled event type",
                   "type=%s event=%s endpoint=%s dropped=%u",

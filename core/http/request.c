@@ -24,7 +24,7 @@
 #define DISCARD_BYTES 262144
 #define DISCARD_MS    1000
 
-/* ---- The head ------------------------------------------------------------ */
+/* ---- The head ------------------------------------------------------- */
 
 /* The length a field's text announces, or -1: digits and nothing else but
  * blanks at its ends. */
@@ -194,8 +194,7 @@ request_head(struct mg_connection *conn, struct request *request,
     return RC_OK;
 }
 
-/* ---- The body
- * ---------------------------------------------------------------- */
+/* ---- The body ------------------------------------------------------- */
 
 static void
 fill_watch(struct mg_connection *conn, struct watch *watch, int64_t timeout_ms)

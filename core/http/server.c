@@ -43,7 +43,7 @@ struct server {
     atomic_int connections; /* open ones */
 };
 
-/* ---- One request -------------------------------------------------------- */
+/* ---- One request ---------------------------------------------------- */
 
 static const struct config_endpoint *
 find_endpoint(const struct config *config, const char *path)
@@ -151,23 +151,26 @@ accept_post(struct server *server, struct mg_connection *conn,
     enum answer answer = ANSWER_FAILED;
     const char *why = "";
     char remote[64];
-    char *body;
-    size_t len;
+    char *body = NULL;
     find_remote(server, conn, request, remote, sizeof(remote));
-    if (request_body(conn, request, &limits, &body, &len, &answer, &why) !=
-        RC_OK) {
-        log_refused(request, remote, why);
-        return answer;
-    }
     struct intake_post post = {
         .endpoint = endpoint,
-        .body = body,
-        .body_len = len,
+        .body = "",
         .signature = request->signature,
         .signatures = request->signatures,
         .received_ms = request->received_ms,
         .remote = remote,
     };
+    /* Without the header its body is not worth any memory; the bound on its
+     * size comes first all the same. */
+    if (request->signatures == 1 || request->body_len > limits.max_body) {
+        if (request_body(conn, request, &limits, &body, &post.body_len, &answer,
+                         &why) != RC_OK) {
+            log_refused(request, remote, why);
+            return answer;
+        }
+        post.body = body;
+    }
     intake_accept(server->settings.generation, server->settings.inbox, &post,
                   outcome);
     free(body);
@@ -275,8 +278,6 @@ on_error(struct mg_connection *conn, int status, const char *text)
     enum answer answer = status >= 500 ? ANSWER_FAILED : ANSWER_BAD_REQUEST;
     if (status == 505) {
         answer = ANSWER_BAD_VERSION;
-    } else if (status == 408) {
-        answer = ANSWER_TOO_SLOW;
     }
     mg_disable_connection_keep_alive(conn);
     answer_send(conn, answer, 1, 0);
@@ -309,8 +310,7 @@ on_closed(const struct mg_connection *conn)
     atomic_fetch_sub(&server->connections, 1);
 }
 
-/* ---- Starting and stopping
- * --------------------------------------------------- */
+/* ---- Starting and stopping ------------------------------------------ */
 
 #define KEEP_ALIVE_MS "5000"
 

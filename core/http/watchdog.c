@@ -35,20 +35,24 @@ is_peer(int fd, const struct watch *watch)
            ntohs(local.sin_port) == watch->local_port;
 }
 
-static void
+/* @return whether the socket was found */
+static int
 shut_down(const struct watch *watch)
 {
+    int found = 0;
     DIR *dir = opendir("/proc/self/fd");
     struct dirent *entry;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         int fd = atoi(entry->d_name); /* "." and ".." give 0: no socket */
         if (is_peer(fd, watch)) {
             shutdown(fd, SHUT_RD);
+            found = 1;
         }
     }
     if (dir != NULL) {
         closedir(dir);
     }
+    return found; /* if not, out of descriptors perhaps: look again */
 }
 
 /* Under the lock: a watched connection stays open until its reader has got the
@@ -59,8 +63,7 @@ look_locked(struct watchdog *dog)
     int64_t now_ms = clock_mono_ms();
     for (struct watch *w = dog->watches; w != NULL; w = w->next) {
         if (!w->fired && w->deadline_ms <= now_ms) {
-            w->fired = 1;
-            shut_down(w);
+            w->fired = shut_down(w);
         }
     }
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* ---- Opening and closing ---------------------------------------------- */
+/* ---- Opening and closing -------------------------------------------- */
 
 static void
 init_locks(struct inbox *inbox)
@@ -112,7 +112,7 @@ inbox_plugin_id(struct inbox *inbox, const char *name, uint32_t *id,
     return rc;
 }
 
-/* ---- The calls of other threads ------------------------------------------ */
+/* ---- The calls of other threads ------------------------------------- */
 
 /* Take a put that the writer has not begun with out of the queue. */
 static int
@@ -161,6 +161,9 @@ await_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
 int
 inbox_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
 {
+    if (inbox_stalled_ms(inbox) > wait_ms) {
+        return RC_BUSY; /* the disk hangs: it would not come to its turn */
+    }
     put->next = NULL;
     put->taken = 0;
     atomic_store(&put->rc, RC_UNKNOWN);

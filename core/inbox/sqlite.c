@@ -66,7 +66,7 @@ sqlite_bind_cstr(sqlite3_stmt *stmt, int at, const char *text)
     sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
 }
 
-/* ---- A batch ----------------------------------------------------------- */
+/* ---- A batch -------------------------------------------------------- */
 
 static int
 apply(struct sqlite_engine *engine, struct inbox_batch *batch,
@@ -159,7 +159,7 @@ plugin_id(struct inbox_engine *base, const char *name, uint32_t *id,
     return RC_OK;
 }
 
-/* ---- Opening and closing ------------------------------------------------ */
+/* ---- Opening and closing -------------------------------------------- */
 
 static void
 close_engine(struct inbox_engine *base)

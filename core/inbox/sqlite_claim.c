@@ -4,6 +4,7 @@
 #include "inbox/sqlite_engine.h"
 
 #include "error.h"
+#include "log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,22 +60,40 @@ read_claim(sqlite3_stmt *load)
     return claim;
 }
 
+/* `*out` stays NULL when the event or its bytes are not there. */
 static int
 load_event(struct sqlite_engine *engine, int64_t seq, struct inbox_claim **out,
            struct error *err)
 {
     sqlite3_stmt *load = engine->queries[QUERY_LOAD];
     int rc = RC_OK;
+    *out = NULL;
     sqlite3_bind_int64(load, 1, seq);
-    if (sqlite3_step(load) == SQLITE_ROW) {
+    int code = sqlite3_step(load);
+    if (code == SQLITE_ROW) {
         *out = read_claim(load);
         rc = *out == NULL ? error_set(err, RC_NOMEM, "inbox: out of memory")
                           : RC_OK;
-    } else {
+    } else if (code != SQLITE_DONE) {
         rc = sqlite_failure(engine, err, "cannot read an event");
     }
     sqlite3_reset(load);
     return rc;
+}
+
+/* A delivery without its event can never be handed out. It must not stand in
+ * the way of the others. */
+static int
+bury(struct sqlite_engine *engine, const struct inbox_want *want, int64_t seq,
+     struct error *err)
+{
+    sqlite3_stmt *stmt = engine->queries[QUERY_BURY];
+    sqlite3_bind_int64(stmt, 1, seq);
+    sqlite3_bind_int64(stmt, 2, want->plugin);
+    log_write(LOG_ERROR, "inbox", "event is damaged",
+              "seq=%lld plugin_id=%u action=dead_letter", (long long)seq,
+              want->plugin);
+    return sqlite_run(engine, QUERY_BURY, err);
 }
 
 static int
@@ -149,6 +168,10 @@ sqlite_claim(struct sqlite_engine *engine, struct inbox_want *want,
     for (unsigned i = 0; i < count && rc == RC_OK; i++) {
         struct inbox_claim *claim;
         rc = load_event(engine, seqs[i], &claim, err);
+        if (rc == RC_OK && claim == NULL) {
+            rc = bury(engine, want, seqs[i], err);
+            continue;
+        }
         if (rc != RC_OK) {
             break;
         }

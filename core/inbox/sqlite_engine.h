@@ -26,6 +26,7 @@ enum sqlite_query {
     QUERY_PICK,
     QUERY_TAKE,
     QUERY_LOAD,
+    QUERY_BURY,
     QUERY_NEXT_DUE,
     QUERY_PROBE,
     QUERY_COUNT,

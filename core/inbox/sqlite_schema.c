@@ -110,6 +110,8 @@ static const char *const query_texts[QUERY_COUNT] = {
         "SELECT e.event_id, e.type, e.account, e.api_version, e.object_id,"
         " e.signature, e.created_s, e.received_ms, e.livemode, e.thin, b.data"
         " FROM event e JOIN body b ON b.seq = e.seq WHERE e.seq = ?1",
+    [QUERY_BURY] =
+        "UPDATE delivery SET state = 3 WHERE seq = ?1 AND plugin = ?2",
     [QUERY_NEXT_DUE] =
         "SELECT min(due_ms) FROM delivery WHERE plugin = ?1 AND state = 0",
     [QUERY_PROBE] = "UPDATE probe SET n = n + 1 WHERE id = 1",
@@ -155,6 +157,33 @@ static const char settings[] = "PRAGMA page_size = 16384;"
                                "PRAGMA secure_delete = FAST;"
                                "PRAGMA trusted_schema = OFF;"
                                "PRAGMA cell_size_check = ON;";
+
+/* SQLite answers with what it does instead of failing: a file system without
+ * shared memory has no WAL, and then a flush would not be what we promise. */
+static int
+check_settings(struct sqlite_engine *engine, struct error *err)
+{
+    int64_t synchronous;
+    sqlite3_stmt *stmt = NULL;
+    int rc = ask(engine, "PRAGMA synchronous", &synchronous, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    int is_wal =
+        sqlite3_prepare_v2(engine->db, "PRAGMA journal_mode", -1, &stmt,
+                           NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW &&
+        sqlite3_stricmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
+    sqlite3_finalize(stmt);
+    if (!is_wal || synchronous != 2) {
+        return error_set(
+            err, RC_IO,
+            "inbox: %s lies where SQLite cannot keep a write-ahead "
+            "log: put state_dir on a local file system",
+            sqlite3_db_filename(engine->db, "main"));
+    }
+    return RC_OK;
+}
 
 static int
 migrate(struct sqlite_engine *engine, int64_t version, struct error *err)
@@ -243,6 +272,9 @@ sqlite_prepare_file(struct sqlite_engine *engine, struct error *err)
     int rc = check_identity(engine, &version, err);
     if (rc == RC_OK) {
         rc = exec(engine, settings, err);
+    }
+    if (rc == RC_OK) {
+        rc = check_settings(engine, err);
     }
     if (rc == RC_OK) {
         rc = migrate(engine, version, err);

@@ -267,15 +267,16 @@ batch_committed(struct inbox *inbox, struct inbox_batch *batch,
                 unsigned listener)
 {
     pthread_mutex_lock(&inbox->lock);
-    if (inbox->failed) {
-        log_write(LOG_INFO, "inbox", "store works again", NULL);
-    }
+    int recovered = inbox->failed;
     inbox->failed = 0;
     count_batch_locked(inbox, batch);
     settle_due_locked(inbox, batch);
     hand_over_locked(inbox, batch, listener);
     pthread_mutex_unlock(&inbox->lock);
 
+    if (recovered) {
+        log_write(LOG_INFO, "inbox", "store works again", NULL);
+    }
     answer_puts(batch->puts, RC_OK);
     writer_free_results(batch->results);
 }

@@ -40,7 +40,7 @@ struct json_fault {
     const char *reason; /* constant text: "unexpected character" */
 };
 
-/* ---- Reading in order ------------------------------------------------- */
+/* ---- Reading in order ----------------------------------------------- */
 
 enum json_token {
     JSON_TOKEN_END = 0,    /* the text is complete and valid */
@@ -90,7 +90,7 @@ int json_rest(struct json_reader *reader, struct json_value *value);
  */
 int json_check(const char *text, size_t len, struct json_fault *fault);
 
-/* ---- Finding by path --------------------------------------------------- */
+/* ---- Finding by path ------------------------------------------------ */
 
 /**
  * Find the value at `path` inside `text`, a text that json_check() accepted.
@@ -110,7 +110,7 @@ int json_find(const char *text, size_t len, const char *path,
  * repeated key counts each time it stands in the text. Other kinds: 0. */
 size_t json_count(const struct json_value *value);
 
-/* ---- Scalars ------------------------------------------------------------ */
+/* ---- Scalars -------------------------------------------------------- */
 
 /**
  * Decode a string (or key) slice.

@@ -103,7 +103,7 @@ plain_end(const char *at, const char *end)
     return at;
 }
 
-/* ---- Scalars ------------------------------------------------------------ */
+/* ---- Scalars -------------------------------------------------------- */
 
 /* Only the shortest form of a code point, and no surrogates: these rules sit
  * in the bounds of the second byte (Unicode, table 3-7). */
@@ -269,7 +269,7 @@ scan_scalar(struct json_reader *reader, const char *at)
     }
 }
 
-/* ---- Containers ---------------------------------------------------------- */
+/* ---- Containers ----------------------------------------------------- */
 
 bool
 scan_in_object(const struct json_reader *reader, unsigned depth)

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* ---- Strings ------------------------------------------------------------ */
+/* ---- Strings -------------------------------------------------------- */
 
 static uint32_t
 hex4(const char *at)
@@ -146,7 +146,7 @@ json_equals(const struct json_value *value, const char *text)
            string_equals(value, text, strlen(text), false);
 }
 
-/* ---- Members and paths --------------------------------------------------- */
+/* ---- Members and paths ---------------------------------------------- */
 
 /* One name of a path. */
 struct step {

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Events ------------------------------------------------------------- */
+/* ---- Events --------------------------------------------------------- */
 
 /* Whether everything that `inner` matches is matched by `outer` too. */
 static int

@@ -40,7 +40,7 @@ make_plugin(struct plugin *plugin, const struct config_plugin *config,
     if (rc != RC_OK) {
         report_error(report, whole->file, config->line, "plugin \"%s\": %s",
                      config->name, err.text);
-        return rc == RC_NOMEM ? rc : RC_OK;
+        return rc == RC_NOMEM || rc == RC_IO ? rc : RC_OK;
     }
     agree_events(plugin, whole, report);
     return agree_options(plugin, whole, report);
@@ -116,6 +116,12 @@ mode_passes(enum config_mode mode, int livemode)
         return !livemode;
     }
     return 0;
+}
+
+int
+generation_mode_passes(const struct config_endpoint *endpoint, int livemode)
+{
+    return mode_passes(endpoint->livemode, livemode);
 }
 
 static int

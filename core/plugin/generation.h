@@ -73,6 +73,11 @@ size_t generation_route(const struct generation *generation,
                         const struct config_endpoint *endpoint,
                         const char *type, int livemode, uint32_t *ids);
 
+/** Whether the endpoint takes events of that mode at all; others are stored and
+ * go to nobody. */
+int generation_mode_passes(const struct config_endpoint *endpoint,
+                           int livemode);
+
 /** The plugin with that number, or NULL. */
 const struct plugin *generation_plugin(const struct generation *generation,
                                        uint32_t id);

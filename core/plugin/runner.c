@@ -17,6 +17,9 @@
 
 #define READ_BYTES 65536
 
+/* Reads of its output in one go: a flood must not hold up the others. */
+#define OUTPUT_READS 4
+
 /* ---- Frames ----------------------------------------------------------------
  */
 
@@ -146,8 +149,8 @@ runner_await(struct runner *runner, int64_t deadline_ms,
              .events = runner_is_writing(runner) ? POLLIN | POLLOUT : POLLIN},
             {.fd = runner->output, .events = POLLIN}};
         int n = poll(fds, 2, clock_poll_ms(deadline_ms));
-        if (n == 0) {
-            return RC_TIMEOUT;
+        if (n == 0 || clock_mono_ms() >= deadline_ms) {
+            return RC_TIMEOUT; /* also when output never ceases */
         }
         if (n < 0) {
             continue; /* EINTR: look at the clock again */
@@ -199,7 +202,8 @@ runner_output(struct runner *runner, int flush, runner_line_fn *fn, void *arg)
     char bytes[4096];
     /* A flood of output must not hold up the other runners: what is left is
      * read in the next round. */
-    for (int rounds = 0; rounds < 32 && runner->output >= 0; rounds++) {
+    for (int rounds = 0; rounds < OUTPUT_READS && runner->output >= 0;
+         rounds++) {
         ssize_t n = read(runner->output, bytes, sizeof(bytes));
         if (n > 0) {
             take_output(runner, bytes, (size_t)n, fn, arg);
@@ -218,8 +222,7 @@ runner_output(struct runner *runner, int flush, runner_line_fn *fn, void *arg)
     }
 }
 
-/* ---- Ending
- * ------------------------------------------------------------------ */
+/* ---- Ending --------------------------------------------------------- */
 
 void
 runner_quit(struct runner *runner)

@@ -45,6 +45,7 @@ struct seat {
     enum seat_state state;
     struct runner *runner;
     int64_t due_ms;           /* monotonic */
+    struct log_limit lines;   /* what it prints while it starts or leaves */
     int served;               /* its runner was ready once */
     unsigned failures;        /* since the last event handled */
     char why[ERROR_TEXT_MAX]; /* why it had to be killed; "": its end tells */
@@ -97,8 +98,12 @@ unwatch(struct supervisor *s, const struct runner *runner)
 static void
 log_line(void *arg, const char *line, size_t len)
 {
-    const struct seat *seat = arg;
+    struct seat *seat = arg;
     struct log_value text;
+    unsigned dropped;
+    if (!log_limit_pass(&seat->lines, &dropped)) {
+        return;
+    }
     log_write(LOG_WARN, "plugin", "prints", "plugin=%s text=%s",
               seat->plugin->config->name, log_quote(&text, line, len));
 }
@@ -145,6 +150,8 @@ dismiss(struct supervisor *s, struct seat *seat)
     runner_quit(seat->runner);
     seat->state = SEAT_LEAVING;
     seat->due_ms = clock_mono_ms() + LEAVE_MS;
+    watch(s, seat, seat->runner->socket, EPOLLIN); /* what shutdown() says */
+    watch(s, seat, seat->runner->output, EPOLLIN);
     watch(s, seat, seat->runner->pid_fd, EPOLLIN);
 }
 
@@ -180,8 +187,7 @@ serve_seat(struct supervisor *s, struct seat *seat)
     s->ready_fn(s->ready_arg, seat->plugin, seat->runner);
 }
 
-/* ---- A starting runner speaks
- * -------------------------------------------------- */
+/* ---- A starting runner speaks --------------------------------------- */
 
 static int
 on_frame(struct supervisor *s, struct seat *seat, struct wire_frame *frame,
@@ -197,6 +203,9 @@ on_frame(struct supervisor *s, struct seat *seat, struct wire_frame *frame,
         manifest_fini(&manifest); /* the same bytes: the same manifest */
         if (rc == RC_OK) {
             rc = handshake_init(seat->runner, seat->plugin);
+            watch(s, seat, seat->runner->socket,
+                  runner_is_writing(seat->runner) ? EPOLLIN | EPOLLOUT
+                                                  : EPOLLIN);
             seat->state = SEAT_INIT;
             seat->due_ms = clock_mono_ms() + PROBE_TIMEOUT_MS;
         }
@@ -213,6 +222,11 @@ static void
 read_seat(struct supervisor *s, struct seat *seat)
 {
     struct error err = {.text = "the runner spoke nonsense"};
+    if (runner_is_writing(seat->runner)) {
+        runner_flush(seat->runner); /* its end shows when reading */
+        watch(s, seat, seat->runner->socket,
+              runner_is_writing(seat->runner) ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    }
     runner_output(seat->runner, 0, log_line, seat);
     int received = runner_receive(seat->runner);
     int rc = RC_OK;
@@ -236,6 +250,22 @@ read_seat(struct supervisor *s, struct seat *seat)
     }
 }
 
+/* What its shutdown() has to say. */
+static void
+hear_leaving(struct supervisor *s, struct seat *seat)
+{
+    struct wire_frame frame;
+    runner_output(seat->runner, 0, log_line, seat);
+    if (runner_receive(seat->runner) != RC_OK) {
+        epoll_ctl(s->epoll, EPOLL_CTL_DEL, seat->runner->socket, NULL);
+    }
+    while (runner_frame(seat->runner, &frame) == RC_OK) {
+        if (frame.header.type == WIRE_LOG) {
+            handshake_log(&frame, seat->plugin->config->name);
+        }
+    }
+}
+
 /* The process is gone: collect it, and think about the next one. */
 static void
 collect_seat(struct supervisor *s, struct seat *seat)
@@ -243,6 +273,9 @@ collect_seat(struct supervisor *s, struct seat *seat)
     int status = 0;
     int served = seat->served;
     enum seat_state was = seat->state;
+    if (was == SEAT_LEAVING) {
+        hear_leaving(s, seat);
+    }
     unwatch(s, seat->runner);
     runner_output(seat->runner, 1, log_line, seat);
     if (runner_reap(seat->runner, 0, &status) != RC_OK) {
@@ -262,8 +295,7 @@ collect_seat(struct supervisor *s, struct seat *seat)
                seat->why);
 }
 
-/* ---- All seats
- * ---------------------------------------------------------------------- */
+/* ---- All seats ------------------------------------------------------ */
 
 static struct seat *
 find_seat(struct supervisor *s, const struct runner *runner)
@@ -338,6 +370,8 @@ on_event(struct supervisor *s, struct seat *seat)
     }
     if (seat->state == SEAT_LOADING || seat->state == SEAT_INIT) {
         read_seat(s, seat);
+    } else if (seat->state == SEAT_LEAVING) {
+        hear_leaving(s, seat);
     }
     if (seat->state != SEAT_SERVING && seat->runner != NULL &&
         runner_ended(seat->runner, &status) == RC_OK) {
@@ -427,8 +461,7 @@ supervisor_is_empty(const struct supervisor *s)
     return 1;
 }
 
-/* ---- Opening and closing
- * ---------------------------------------------------------- */
+/* ---- Opening and closing -------------------------------------------- */
 
 static int
 make_seats(struct supervisor *s, const struct generation *generation)

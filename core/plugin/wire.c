@@ -12,7 +12,7 @@
 _Static_assert(sizeof(struct wire_header) == WIRE_HEADER_BYTES,
                "the header travels as it lies in memory");
 
-/* ---- Writing ---------------------------------------------------------- */
+/* ---- Writing -------------------------------------------------------- */
 
 static int
 writer_grow(struct wire_writer *writer, size_t more)
@@ -104,7 +104,7 @@ wire_writer_fini(struct wire_writer *writer)
     *writer = (struct wire_writer){.bytes = NULL};
 }
 
-/* ---- Reading ------------------------------------------------------------ */
+/* ---- Reading -------------------------------------------------------- */
 
 static int
 type_known(uint16_t type)
@@ -209,7 +209,7 @@ wire_done(const struct wire_reader *reader)
     return reader->failed || reader->at != reader->end ? RC_INVALID : RC_OK;
 }
 
-/* ---- The event frame ---------------------------------------------------- */
+/* ---- The event frame ------------------------------------------------ */
 
 void
 wire_put_event(struct wire_writer *writer, uint64_t id,

@@ -61,7 +61,7 @@ struct wire_header {
     uint64_t id;
 };
 
-/* ---- Writing ---------------------------------------------------------- */
+/* ---- Writing -------------------------------------------------------- */
 
 /** A frame being built. Grows as needed; zero it to start. */
 struct wire_writer {
@@ -82,7 +82,7 @@ int wire_end(struct wire_writer *writer);
 /** Free the memory. Accepts a zeroed one. */
 void wire_writer_fini(struct wire_writer *writer);
 
-/* ---- Reading ------------------------------------------------------------ */
+/* ---- Reading -------------------------------------------------------- */
 
 /** A frame's payload being read. A field that is not there sets `failed`, and
  * every later read yields 0 or "". */
@@ -115,7 +115,7 @@ const char *wire_get_str(struct wire_reader *reader, size_t *len);
 /** Whether all fields were there and nothing follows: RC_OK or RC_INVALID. */
 int wire_done(const struct wire_reader *reader);
 
-/* ---- The event frame ---------------------------------------------------- */
+/* ---- The event frame ------------------------------------------------ */
 
 /** Facts and bytes of one delivery, as they travel. All borrowed. */
 struct wire_event {

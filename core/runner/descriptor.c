@@ -235,7 +235,7 @@ descriptor_judge(struct peg_plugin *out, const void *symbol,
     return rc;
 }
 
-/* ---- The manifest ------------------------------------------------------- */
+/* ---- The manifest --------------------------------------------------- */
 
 /* A copy, "" for NULL; NULL only when memory is out. */
 static char *

@@ -65,7 +65,7 @@ must_take(struct call *call, size_t size)
     return memory;
 }
 
-/* ---- The context ---------------------------------------------------------*/
+/* ---- The context ---------------------------------------------------- */
 
 static void
 host_log(peg_ctx *ctx, int32_t level, const char *text, size_t len)
@@ -99,7 +99,7 @@ host_option_item(peg_ctx *ctx, const char *name, uint32_t index, peg_str *out)
     return settings_item(&host_of(ctx)->settings, name, index, out);
 }
 
-/* ---- Facts about the event -----------------------------------------------*/
+/* ---- Facts about the event ------------------------------------------ */
 
 static int32_t
 host_meta_str(const peg_event *ev, int32_t field, peg_str *out)
@@ -180,7 +180,7 @@ host_meta_i64(const peg_event *ev, int32_t field, int64_t *out)
     }
 }
 
-/* ---- The event's JSON ----------------------------------------------------*/
+/* ---- The event's JSON ----------------------------------------------- */
 
 static int
 find(const peg_event *ev, const char *path, struct json_value *value)
@@ -308,7 +308,7 @@ host_json_bool(const peg_event *ev, const char *path, int32_t *out)
     return PEG_OK;
 }
 
-/* ---- Answering -----------------------------------------------------------*/
+/* ---- Answering ------------------------------------------------------ */
 
 static void
 host_reason(const peg_event *ev, const char *text, size_t len)
@@ -364,7 +364,7 @@ static const peg_host table = {
     .scratch = host_scratch,
 };
 
-/* ---- Calling the plugin --------------------------------------------------*/
+/* ---- Calling the plugin --------------------------------------------- */
 
 void
 host_init(struct host *host, host_log_fn *log, void *log_arg)

@@ -33,7 +33,7 @@ struct serve {
     struct host host;
 };
 
-/* ---- Sending ------------------------------------------------------------ */
+/* ---- Sending -------------------------------------------------------- */
 
 /* Send what serve->out holds, begun and filled by the caller. A frame leaves
  * whole: nothing else can be sent while the lock is held. */
@@ -128,7 +128,7 @@ log_line(void *arg, int32_t level, const char *text, size_t len)
     pthread_mutex_unlock(&serve->lock);
 }
 
-/* ---- Receiving ---------------------------------------------------------- */
+/* ---- Receiving ------------------------------------------------------ */
 
 static int
 receive_more(struct serve *serve)
@@ -176,7 +176,7 @@ consume(struct serve *serve, const struct wire_frame *frame)
     memmove(serve->buffer, serve->buffer + frame->frame_bytes, serve->len);
 }
 
-/* ---- The three steps ---------------------------------------------------- */
+/* ---- The three steps ------------------------------------------------ */
 
 static int
 load(struct serve *serve, struct wire_reader *hello)

@@ -34,7 +34,7 @@ print_line(void *arg, int32_t level, const char *text, size_t len)
     pthread_mutex_unlock(&try->lock);
 }
 
-/* ---- Options -------------------------------------------------------------*/
+/* ---- Options -------------------------------------------------------- */
 
 static int
 refuse_unknown(const struct manifest *manifest, const char *name)
@@ -126,7 +126,7 @@ put_options(struct settings *settings, const struct manifest *manifest,
     return RC_OK;
 }
 
-/* ---- Events --------------------------------------------------------------*/
+/* ---- Events --------------------------------------------------------- */
 
 static int
 print_verdict(const struct host_verdict *verdict)

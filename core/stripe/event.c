@@ -13,7 +13,7 @@
 
 #define CREATED_MAX_S 253402300799 /* the end of the year 9999 */
 
-/* ---- Collecting ------------------------------------------------------- */
+/* ---- Collecting ----------------------------------------------------- */
 
 /* The values we look for, in the order that lets a place be forgotten as a
  * range of slots. */
@@ -184,7 +184,7 @@ read_body(struct envelope *envelope, const char *body, size_t len,
     return RC_OK;
 }
 
-/* ---- Judging and copying ---------------------------------------------- */
+/* ---- Judging and copying -------------------------------------------- */
 
 /* Copy a string of at most `max` bytes to `out`, NUL-terminated. Returns NULL,
  * or what is wrong with it; `out` is "" then. Control characters are refused
@@ -230,7 +230,7 @@ require_text(const struct json_value *value, const char *key, char *out,
     return RC_OK;
 }
 
-/* ---- Time ------------------------------------------------------------- */
+/* ---- Time ----------------------------------------------------------- */
 
 static int
 is_leap(int64_t year)
@@ -344,7 +344,7 @@ read_created(const struct json_value *value, enum event_family family)
     return seconds < 0 || seconds > CREATED_MAX_S ? 0 : seconds;
 }
 
-/* ---- The event -------------------------------------------------------- */
+/* ---- The event ------------------------------------------------------ */
 
 /* Fill what may be absent: text that is not usable is left out. */
 static void
@@ -403,7 +403,7 @@ event_read(struct event *event, const char *body, size_t len, struct error *err)
     return RC_OK;
 }
 
-/* ---- Patterns --------------------------------------------------------- */
+/* ---- Patterns ------------------------------------------------------- */
 
 /* The length of "prefix." in "prefix.*", or 0 if the pattern is not one. */
 static size_t

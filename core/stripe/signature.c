@@ -85,7 +85,7 @@ signature_verdict_help(enum signature_verdict verdict)
     return "?";
 }
 
-/* ---- The set of secrets ----------------------------------------------- */
+/* ---- The set of secrets --------------------------------------------- */
 
 struct key {
     char name[SIGNATURE_NAME_MAX + 1];
@@ -202,7 +202,7 @@ signature_keys_count(const struct signature_keys *keys)
     return keys->count;
 }
 
-/* ---- The header ------------------------------------------------------- */
+/* ---- The header ----------------------------------------------------- */
 
 /* Some bytes of the header; never NUL-terminated. */
 struct slice {
@@ -312,7 +312,7 @@ read_header(struct slice header, struct slice *t,
     return result->v1_count == 0 ? SIGNATURE_NO_V1 : SIGNATURE_OK;
 }
 
-/* ---- The MAC ---------------------------------------------------------- */
+/* ---- The MAC -------------------------------------------------------- */
 
 /* The lower-case hex of the MAC over `t`, a dot and the body. Spends `mac`. */
 static int
@@ -411,7 +411,7 @@ signature_check(const struct signature_keys *keys, const char *header,
     return result->age_s < -tolerance_s ? SIGNATURE_AHEAD : SIGNATURE_OK;
 }
 
-/* ---- Making ----------------------------------------------------------- */
+/* ---- Making --------------------------------------------------------- */
 
 int
 signature_make(const char *secret, size_t secret_len, int64_t timestamp_s,

@@ -20,7 +20,7 @@ no_memory(struct error *err)
     return error_set(err, RC_NOMEM, "json: out of memory");
 }
 
-/* ---- Reading ----------------------------------------------------------- */
+/* ---- Reading -------------------------------------------------------- */
 
 struct loader {
     cJSON *open[JSON_DEPTH_MAX]; /* the containers around what comes next */
@@ -183,7 +183,7 @@ document_parse(struct cJSON **out, const char *text, size_t len,
     return RC_OK;
 }
 
-/* ---- Changing ---------------------------------------------------------- */
+/* ---- Changing ------------------------------------------------------- */
 
 cJSON *
 document_integer(int64_t number)
@@ -362,7 +362,7 @@ document_set(cJSON *root, const char *path, cJSON *item, struct error *err)
     }
 }
 
-/* ---- Printing ---------------------------------------------------------- */
+/* ---- Printing ------------------------------------------------------- */
 
 static void
 print_string(FILE *to, const char *text)

@@ -59,7 +59,7 @@ put_request(cJSON *parent, const struct envelope *envelope, struct error *err)
     return RC_OK;
 }
 
-/* ---- Snapshot events --------------------------------------------------- */
+/* ---- Snapshot events ------------------------------------------------ */
 
 static int
 put_data(cJSON *event, struct sample *sample, struct error *err)
@@ -113,7 +113,7 @@ fill_snapshot(cJSON *event, const struct envelope *envelope, struct error *err)
     return rc;
 }
 
-/* ---- Thin events ------------------------------------------------------- */
+/* ---- Thin events ---------------------------------------------------- */
 
 /* Objects of which an account or a customer has only one: thin events name
  * their path and no id. */
@@ -259,7 +259,7 @@ fill_thin(cJSON *event, const struct envelope *envelope, struct error *err)
     return rc == RC_OK ? put_reason(event, envelope, err) : rc;
 }
 
-/* ---- Both -------------------------------------------------------------- */
+/* ---- Both ----------------------------------------------------------- */
 
 typedef int fill_fn(cJSON *event, const struct envelope *envelope,
                     struct error *err);

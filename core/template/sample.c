@@ -20,7 +20,7 @@ no_memory(struct error *err)
     return error_set(err, RC_NOMEM, "test event: out of memory");
 }
 
-/* ---- What stands in braces --------------------------------------------- */
+/* ---- What stands in braces ------------------------------------------ */
 
 /* "now", "now-30d", "now+2h": the time in seconds. */
 static int
@@ -227,7 +227,7 @@ sample_set_livemode(cJSON *item, int live)
     }
 }
 
-/* ---- From templates ---------------------------------------------------- */
+/* ---- From templates ------------------------------------------------- */
 
 static const struct embedded_file *
 find_file(const char *name)
@@ -328,7 +328,7 @@ apply_row(struct sample *sample, const char *type, struct error *err)
     return rc;
 }
 
-/* ---- Without one ------------------------------------------------------- */
+/* ---- Without one ---------------------------------------------------- */
 
 /* The members that nearly all of Stripe's objects have. */
 static int

@@ -57,7 +57,7 @@ template_known(const char *type)
     return sample_known(twin != NULL ? twin : type);
 }
 
-/* ---- Type -------------------------------------------------------------- */
+/* ---- Type ----------------------------------------------------------- */
 
 static int
 unknown_type(const struct maker *maker, const char *type)
@@ -100,7 +100,7 @@ choose_type(struct maker *maker)
     return unknown_type(maker, req->type);
 }
 
-/* ---- Object ------------------------------------------------------------ */
+/* ---- Object --------------------------------------------------------- */
 
 /* The object: from the request's data, or a sample. */
 static int
@@ -125,7 +125,7 @@ choose_object(struct maker *maker, cJSON **data)
     return rc;
 }
 
-/* ---- Whole events ------------------------------------------------------ */
+/* ---- Whole events --------------------------------------------------- */
 
 static int
 is_whole_event(const cJSON *data)
@@ -175,7 +175,7 @@ is_unchanged(const struct template_request *req)
     return req->override_count == 0 && req->account == NULL && !req->livemode;
 }
 
-/* ---- Together ---------------------------------------------------------- */
+/* ---- Together ------------------------------------------------------- */
 
 static int
 make_event(struct maker *maker, cJSON **data)

@@ -76,7 +76,7 @@ is_open_loop(const struct client *client)
     return client->plan->rate > 0.0;
 }
 
-/* ---- Connections ---------------------------------------------------------*/
+/* ---- Connections ---------------------------------------------------- */
 
 static void
 hang_up(struct connection *c)
@@ -159,7 +159,7 @@ pop_idle(struct client *client)
     return c;
 }
 
-/* ---- One request ---------------------------------------------------------*/
+/* ---- One request ---------------------------------------------------- */
 
 static void
 finish(struct client *client, struct connection *c, bool keep)
@@ -292,7 +292,7 @@ receive(struct client *client, struct connection *c, bool ended)
     }
 }
 
-/* ---- The loop ------------------------------------------------------------*/
+/* ---- The loop ------------------------------------------------------- */
 
 static void
 begin_what_may(struct client *client)

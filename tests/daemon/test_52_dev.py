@@ -81,7 +81,7 @@ class Dev(commands.TestCase):
             self.run_command("dev", "--listen", address, FAULTS / "noop.so",
                              env=self.env, cwd=self.runtime, exits=FAILED)
         self.assertIn(f"cannot listen on {address}", self.stderr)
-        self.assertIn("is another program using the port?", self.stderr)
+        self.assertIn("choose one with", self.stderr)
         self.check_cleaned_up()
 
     def test_mistakes(self):

@@ -22,7 +22,7 @@ static const char *const secrets[] = {"whsec_fuzz_one", "whsec_fuzz_two"};
 static const int64_t ages_s[] = {0,    300, 301,       -300,
                                  -301, 5,   INT32_MIN, INT32_MAX};
 
-/* ---- The second implementation ----------------------------------------- */
+/* ---- The second implementation -------------------------------------- */
 
 /* HMAC as RFC 2104 writes it down, over one copied message. */
 static void
@@ -216,7 +216,7 @@ plain_check(const struct parsed *parsed, unsigned fields, int blank,
     return seconds - now_s > TOLERANCE_S ? SIGNATURE_AHEAD : SIGNATURE_OK;
 }
 
-/* ---- The comparison ----------------------------------------------------- */
+/* ---- The comparison ------------------------------------------------- */
 
 /* Copy the header with every '@' and '~' replaced. `time_s` gets its time. */
 static size_t

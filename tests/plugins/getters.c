@@ -26,7 +26,7 @@ static const peg_option options[] = {
     {"unset", PEG_OPTION_STRING, 0, NULL, ""},
 };
 
-/* ---- Numbers ------------------------------------------------------------ */
+/* ---- Numbers -------------------------------------------------------- */
 
 static const struct {
     const char *path;
@@ -81,7 +81,7 @@ check_numbers(const peg_event *ev)
     return PEG_DONE;
 }
 
-/* ---- Strings ------------------------------------------------------------ */
+/* ---- Strings -------------------------------------------------------- */
 
 /* A string constant and its length, which may hold a NUL. */
 #define TEXT(literal) (literal), sizeof(literal) - 1
@@ -173,7 +173,7 @@ check_whole(const peg_event *ev)
     return PEG_DONE;
 }
 
-/* ---- Kinds, lengths, booleans ------------------------------------------- */
+/* ---- Kinds, lengths, booleans --------------------------------------- */
 
 static const struct {
     const char *path;
@@ -221,7 +221,7 @@ check_kinds(const peg_event *ev)
     return PEG_DONE;
 }
 
-/* ---- Facts and options -------------------------------------------------- */
+/* ---- Facts and options ---------------------------------------------- */
 
 static const struct {
     int32_t field;
@@ -325,7 +325,7 @@ check_options(peg_ctx *ctx, const peg_event *ev)
     return PEG_DONE;
 }
 
-/* ---- The rest ----------------------------------------------------------- */
+/* ---- The rest ------------------------------------------------------- */
 
 static int32_t
 check_scratch(const peg_event *ev)

@@ -44,7 +44,7 @@ peer_setup(int argc, char **argv)
     return 0;
 }
 
-/* ---- The process -------------------------------------------------------- */
+/* ---- The process ---------------------------------------------------- */
 
 /* In the child. A careless parent leaves an ignored and a blocked signal, and
  * allows cores. */
@@ -157,7 +157,7 @@ expect_exit(struct runner *runner, int status)
     close(runner->fd);
 }
 
-/* ---- What a daemon says ------------------------------------------------- */
+/* ---- What a daemon says --------------------------------------------- */
 
 void
 send_hello(struct runner *runner, uint32_t version, const char *fixture)

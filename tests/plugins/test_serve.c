@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* ---- The conversation --------------------------------------------------- */
+/* ---- The conversation ----------------------------------------------- */
 
 static void
 manifest_tells_what_the_plugin_declares(void **state)
@@ -226,7 +226,7 @@ largest_event_passes(void **state)
     expect_exit(&runner, 0);
 }
 
-/* ---- Refusals and faults ------------------------------------------------ */
+/* ---- Refusals and faults -------------------------------------------- */
 
 static void
 refusal_tells_the_stage(void **state)

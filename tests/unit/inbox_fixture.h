@@ -61,7 +61,7 @@ remove_folder(void **state)
 #define INBOX_TEST(test)                                                       \
     cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
-/* ---- Arrivals and results ------------------------------------------------ */
+/* ---- Arrivals and results ------------------------------------------- */
 
 /* An arrival with all that it borrows. */
 struct arrival {
@@ -110,7 +110,7 @@ result_of(const struct inbox_claim *claim, enum inbox_outcome outcome,
     return result;
 }
 
-/* ---- An engine ----------------------------------------------------------- */
+/* ---- An engine ------------------------------------------------------ */
 
 static inline struct inbox_engine *
 open_engine(void)
@@ -152,7 +152,7 @@ claim_due(struct inbox_engine *engine, uint32_t plugin, unsigned count,
     return want;
 }
 
-/* ---- The file ------------------------------------------------------------ */
+/* ---- The file ------------------------------------------------------- */
 
 /* The first number a query on an open database yields; -1 for NULL or none. */
 static inline int64_t

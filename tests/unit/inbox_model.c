@@ -41,7 +41,7 @@ set_text(char to[MODEL_TEXT_MAX], const char *from)
     snprintf(to, MODEL_TEXT_MAX, "%s", from);
 }
 
-/* ---- Puts ---------------------------------------------------------------- */
+/* ---- Puts ----------------------------------------------------------- */
 
 struct model_delivery *
 inbox_model_delivery(const struct inbox_model *m, int64_t seq, uint32_t plugin)
@@ -134,7 +134,7 @@ apply_put(struct inbox_model *m, struct inbox_put *put)
     put_new(m, put);
 }
 
-/* ---- Results and claims -------------------------------------------------- */
+/* ---- Results and claims --------------------------------------------- */
 
 static void
 log_attempt(struct inbox_model *m, const struct model_delivery *d,
@@ -250,7 +250,7 @@ apply_want(struct inbox_model *m, struct inbox_want *want, int64_t now_ms)
     want->next_ms = d == NULL ? INT64_MAX : d->due_ms;
 }
 
-/* ---- A batch ------------------------------------------------------------- */
+/* ---- A batch -------------------------------------------------------- */
 
 /* Nothing of the batch happened: rows behind the old counts go, deliveries are
  * as they were. */
@@ -391,7 +391,7 @@ static const struct inbox_engine_ops model_ops = {
     .close = model_close,
 };
 
-/* ---- For tests ----------------------------------------------------------- */
+/* ---- For tests ------------------------------------------------------ */
 
 struct inbox_model *
 inbox_model_open(void)

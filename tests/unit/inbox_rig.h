@@ -87,7 +87,7 @@ claims_so_far(struct rig *rig)
     return count;
 }
 
-/* ---- Opening and closing ------------------------------------------------- */
+/* ---- Opening and closing -------------------------------------------- */
 
 static inline int
 start_rig(void **state, struct rig *rig)
@@ -157,7 +157,7 @@ close_rig(void **state)
     }
 #define ON_BOTH(test) ON_MODEL(test), ON_SQLITE(test)
 
-/* ---- The rows of a closed inbox ------------------------------------------ */
+/* ---- The rows of a closed inbox ------------------------------------- */
 
 static inline int64_t
 events_in(const struct rig *rig)
@@ -184,7 +184,7 @@ deliveries_in(const struct rig *rig, int state)
                : ask_file(sql);
 }
 
-/* ---- Putting ------------------------------------------------------------- */
+/* ---- Putting -------------------------------------------------------- */
 
 /* Put event `id` for the rig's plugin, as of now; PATIENCE_MS to wait. */
 static inline int

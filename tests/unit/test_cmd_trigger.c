@@ -221,7 +221,7 @@ mistakes_are_told(void **state)
     write_file("open", 0644, "whsec_open\n");
     assert_int_equal(
         RUN(&trigger, "invoice.paid", "--print", "--secret-file", "open"),
-        EXIT_FAILED);
+        EXIT_CONFIG);
 }
 
 static void

@@ -233,7 +233,7 @@ nothing_is_closed_twice_or_at_all(void **state)
     config_close(NULL);
 }
 
-/* ---- Where a file is looked for ------------------------------------------ */
+/* ---- Where a file is looked for ------------------------------------- */
 
 static void
 dev_folder_follows_the_session(void **state)

@@ -9,7 +9,7 @@
 
 #include "event_fixture.h"
 
-/* ---- Both families ---------------------------------------------------- */
+/* ---- Both families -------------------------------------------------- */
 
 static void
 snapshot_event_is_read(void **state)
@@ -98,7 +98,7 @@ blanks_around_the_body_are_accepted(void **state)
     assert_string_equal(event.id, "evt_1");
 }
 
-/* ---- Odd shapes ------------------------------------------------------- */
+/* ---- Odd shapes ----------------------------------------------------- */
 
 static void
 request_is_ignored_in_every_shape(void **state)
@@ -224,7 +224,7 @@ keys_match_with_case(void **state)
     refused("{\"Id\":\"evt_1\"," TYPE "}", "body has no string `id`");
 }
 
-/* ---- Repeated members ------------------------------------------------- */
+/* ---- Repeated members ----------------------------------------------- */
 
 static void
 last_of_repeated_members_counts(void **state)
@@ -293,7 +293,7 @@ repeated_related_object_forgets_the_earlier_one(void **state)
     assert_string_equal(event.object_type, "");
 }
 
-/* ---- Refusals --------------------------------------------------------- */
+/* ---- Refusals ------------------------------------------------------- */
 
 static void
 body_that_is_not_json_is_refused(void **state)

@@ -9,7 +9,7 @@
 
 #include "event_fixture.h"
 
-/* ---- Limits ----------------------------------------------------------- */
+/* ---- Limits --------------------------------------------------------- */
 
 /* A body whose member at `shape`'s %s is `unit`, `count` times. */
 static char *
@@ -122,7 +122,7 @@ nesting_is_accepted_as_deep_as_the_scanner_goes(void **state)
     }
 }
 
-/* ---- Time ------------------------------------------------------------- */
+/* ---- Time ----------------------------------------------------------- */
 
 static int64_t
 created(const char *family, const char *value)
@@ -222,7 +222,7 @@ thin_time_is_iso_8601(void **state)
     assert_int_equal(created("v2.core.event", "null"), 0);
 }
 
-/* ---- Patterns --------------------------------------------------------- */
+/* ---- Patterns ------------------------------------------------------- */
 
 static void
 pattern_matches_exactly_or_below_its_prefix(void **state)

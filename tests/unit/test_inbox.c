@@ -6,7 +6,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-/* ---- Puts ---------------------------------------------------------------- */
+/* ---- Puts ----------------------------------------------------------- */
 
 static void
 same_id_from_many_threads_is_stored_once(void **state)
@@ -111,7 +111,7 @@ put_whose_turn_does_not_come_is_busy_and_never_stored(void **state)
     assert_int_equal(events_in(rig), 5);
 }
 
-/* ---- Claims -------------------------------------------------------------- */
+/* ---- Claims --------------------------------------------------------- */
 
 static void
 standing_wish_is_met_by_the_commit_of_the_put(void **state)
@@ -235,7 +235,7 @@ stalled_writer_can_be_seen(void **state)
     AWAIT(inbox_stalled_ms(rig->inbox) == 0);
 }
 
-/* ---- Listeners that leave ------------------------------------------------ */
+/* ---- Listeners that leave ------------------------------------------- */
 
 struct slow_listener {
     sem_t entered;

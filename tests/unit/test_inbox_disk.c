@@ -122,7 +122,7 @@ assert_applied(struct inbox_engine *engine)
                      2);
 }
 
-/* ---- Flushing ------------------------------------------------------------ */
+/* ---- Flushing ------------------------------------------------------- */
 
 /* A kill cannot tell this, since what was written outlives the process. */
 static void
@@ -170,7 +170,7 @@ failed_flush_is_an_unknown_outcome_and_is_overcome(void **state)
     free(result);
 }
 
-/* ---- Writing ------------------------------------------------------------- */
+/* ---- Writing -------------------------------------------------------- */
 
 /* Let each write of one mixed batch fail in turn, until none is left. */
 static void
@@ -223,7 +223,7 @@ error_at_any_write_leaves_nothing(void **state)
     sweep(EIO, RC_UNKNOWN);
 }
 
-/* ---- Full, for real: in children, since limits and mounts are theirs ----- */
+/* ---- Full, for real: in children, since limits and mounts are theirs --- */
 
 /* In a child a failed assertion must not go on with the other tests. */
 #define NEED(condition)                                                        \

@@ -182,7 +182,7 @@ wishes_survive_failing_commits(void **state)
     free(claim);
 }
 
-/* ---- Closing ------------------------------------------------------------- */
+/* ---- Closing -------------------------------------------------------- */
 
 static void
 closing_writes_what_waits(void **state)

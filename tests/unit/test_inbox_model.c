@@ -39,7 +39,7 @@ below(unsigned bound)
     return (unsigned)((x ^ (x >> 31)) % bound);
 }
 
-/* ---- What the model holds, as text --------------------------------------- */
+/* ---- What the model holds, as text ---------------------------------- */
 
 static void
 print_bytes(FILE *out, const char *bytes, size_t len)
@@ -123,7 +123,7 @@ dump_model(const struct inbox_model *m)
     return text;
 }
 
-/* ---- What SQLite holds, in the same words -------------------------------- */
+/* ---- What SQLite holds, in the same words --------------------------- */
 
 static const char *const dumps[] = {
     "SELECT printf('event %d %s %s %d %d %d %d %d %s %s %s %s %s %s %s %s %d"
@@ -181,7 +181,7 @@ assert_same_contents(struct pair *pair)
     free(found);
 }
 
-/* ---- A random batch, twice ----------------------------------------------- */
+/* ---- A random batch, twice ------------------------------------------ */
 
 struct step {
     struct arrival arrivals[2][PUTS_MAX];
@@ -341,7 +341,7 @@ compare_answers(struct pair *pair, struct step *step)
     }
 }
 
-/* ---- Faults -------------------------------------------------------------- */
+/* ---- Faults --------------------------------------------------------- */
 
 /* Let the step's transaction fail in SQLite at a random table, which is done
  * by a trigger: nothing of it may stay. */

@@ -23,7 +23,7 @@ shut(struct inbox_engine *engine)
     engine->ops->close(engine);
 }
 
-/* ---- Puts ---------------------------------------------------------------- */
+/* ---- Puts ----------------------------------------------------------- */
 
 static void
 new_event_brings_a_delivery_for_each_plugin(void **state)
@@ -214,7 +214,7 @@ bytes_come_back_exactly(void **state)
     shut(engine);
 }
 
-/* ---- Claims and results -------------------------------------------------- */
+/* ---- Claims and results --------------------------------------------- */
 
 /* Events evt_0 ... for plugin 1, due at these times. */
 static void

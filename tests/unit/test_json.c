@@ -257,7 +257,7 @@ utf8_is_judged_by_its_definition(void **state)
     }
 }
 
-/* ---- Depth --------------------------------------------------------------- */
+/* ---- Depth ---------------------------------------------------------- */
 
 /* `depth` arrays and objects in turn, all closed again. */
 static size_t

@@ -52,7 +52,7 @@ bounds_are_printed_with_the_largest_unit(void **state)
         "1 to 64");
 }
 
-/* ---- The sample and the printed table ------------------------------------ */
+/* ---- The sample and the printed table ------------------------------- */
 
 /* The text with keys that are commented out, as ";key =", put in. Comments for
  * people begin with "; ". */

@@ -43,7 +43,7 @@ check_body(const char *hex, const char *body, size_t body_len)
     return check_bytes(header, (size_t)len, body, body_len, &result);
 }
 
-/* ---- The body --------------------------------------------------------- */
+/* ---- The body ------------------------------------------------------- */
 
 static void
 body_is_the_exact_bytes(void **state)
@@ -96,7 +96,7 @@ body_is_not_looked_at_as_json(void **state)
     assert_int_equal(check_body(HEX_NUL, "{}\0tail", 7), SIGNATURE_OK);
 }
 
-/* ---- The field -------------------------------------------------------- */
+/* ---- The field ------------------------------------------------------ */
 
 static void
 absent_field_is_missing(void **state)
@@ -142,7 +142,7 @@ header_is_read_to_its_length_only(void **state)
     expect_cut(nul_behind, sizeof(nul_behind) - 1, SIGNATURE_MISMATCH);
 }
 
-/* ---- Items ------------------------------------------------------------ */
+/* ---- Items ---------------------------------------------------------- */
 
 static void
 blanks_around_items_are_trimmed(void **state)
@@ -238,7 +238,7 @@ order_means_nothing(void **state)
     expect("v0=x,v1=" HEX ",v1=y,t=" T, SIGNATURE_OK);
 }
 
-/* ---- The signature ---------------------------------------------------- */
+/* ---- The signature -------------------------------------------------- */
 
 static void
 header_without_v1_is_named(void **state)

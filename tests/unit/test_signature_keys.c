@@ -14,7 +14,7 @@
 #include <openssl/rand.h>
 #include <pthread.h>
 
-/* ---- OpenSSL, made to fail -------------------------------------------- */
+/* ---- OpenSSL, made to fail ------------------------------------------ */
 
 enum fault {
     FAULT_NONE = 0,
@@ -94,7 +94,7 @@ RAND_bytes(unsigned char *out, int len)
     return 1;
 }
 
-/* ---- Pairings ---------------------------------------------------------- */
+/* ---- Pairings ------------------------------------------------------- */
 
 static void
 every_signature_is_tried_with_every_secret(void **state)
@@ -154,7 +154,7 @@ nobody_can_sign_for_an_empty_set(void **state)
     signature_keys_close(NULL);
 }
 
-/* ---- The set of secrets ----------------------------------------------- */
+/* ---- The set of secrets --------------------------------------------- */
 
 static int
 add(struct signature_keys *keys, const char *secret, size_t len)
@@ -239,7 +239,7 @@ long_name_is_cut(void **state)
     signature_keys_close(keys);
 }
 
-/* ---- Failure ---------------------------------------------------------- */
+/* ---- Failure -------------------------------------------------------- */
 
 static void
 failing_mac_is_never_a_comparison(void **state)
@@ -285,7 +285,7 @@ failing_openssl_is_an_error(void **state)
     signature_keys_close(keys);
 }
 
-/* ---- Making ----------------------------------------------------------- */
+/* ---- Making --------------------------------------------------------- */
 
 static void
 made_header_is_what_stripe_would_send(void **state)
@@ -342,7 +342,7 @@ new_secret_favours_no_letter(void **state)
     assert_string_equal(secret, "whsec_99999999999999999999999999999999");
 }
 
-/* ---- Words and threads ------------------------------------------------ */
+/* ---- Words and threads ---------------------------------------------- */
 
 static void
 every_verdict_has_a_name_and_a_help_text(void **state)

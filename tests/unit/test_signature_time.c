@@ -9,7 +9,7 @@
 
 #include "signature_fixture.h"
 
-/* ---- The timestamp ---------------------------------------------------- */
+/* ---- The timestamp -------------------------------------------------- */
 
 static void
 two_different_timestamps_are_malformed(void **state)
@@ -79,7 +79,7 @@ timestamp_never_wraps(void **state)
     expect("t=00,v1=" HEX_EPOCH, SIGNATURE_TIMESTAMP_INVALID);
 }
 
-/* ---- Age -------------------------------------------------------------- */
+/* ---- Age ------------------------------------------------------------ */
 
 static void
 tolerance_is_two_sided_and_inclusive(void **state)

@@ -47,7 +47,7 @@ extern "C" {
 #define PEG_PRINTF(fmt, args)
 #endif
 
-/* ---- Words ---------------------------------------------------------------*/
+/* ---- Words ---------------------------------------------------------- */
 
 /** What handle() returns. Anything else counts as PEG_RETRY, with a warning. */
 enum {
@@ -110,7 +110,7 @@ typedef struct peg_str {
     size_t len;
 } peg_str;
 
-/* ---- Handles -------------------------------------------------------------*/
+/* ---- Handles -------------------------------------------------------- */
 
 typedef struct peg_host peg_host;
 
@@ -155,7 +155,7 @@ struct peg_host {
     void *(*scratch)(const peg_event *ev, size_t size);
 };
 
-/* ---- The descriptor ------------------------------------------------------*/
+/* ---- The descriptor ------------------------------------------------- */
 
 /** Types of options. Numbers come out of peg_option_i64(). */
 enum {
@@ -255,7 +255,7 @@ extern PEG_EXPORT const struct peg_plugin pegboard_plugin_v1;
     .option_count = (uint32_t)(sizeof(table) / sizeof((table)[0])),            \
     .option_stride = (uint32_t)sizeof((table)[0])
 
-/* ---- Reading the event ----------------------------------------------------*/
+/* ---- Reading the event ---------------------------------------------- */
 
 /** A fact about the event; PEG_META_* marked s. Borrowed until handle() ends.
  */
@@ -314,8 +314,7 @@ peg_get_bool(const peg_event *ev, const char *path, int32_t *out)
     return ev->host->json_bool(ev, path, out);
 }
 
-/* ---- Options
- * ----------------------------------------------------------------*/
+/* ---- Options -------------------------------------------------------- */
 
 /** A string or path option. Borrowed until shutdown() ends. */
 static inline int32_t
@@ -338,8 +337,7 @@ peg_option_item(peg_ctx *ctx, const char *name, uint32_t index, peg_str *out)
     return ctx->host->option_item(ctx, name, index, out);
 }
 
-/* ---- Answering
- * -----------------------------------------------------------------*/
+/* ---- Answering ------------------------------------------------------ */
 
 /** With PEG_RETRY: not before `delay_ms` from now, within the host's bounds. */
 static inline void
