@@ -211,7 +211,7 @@ static void
 log_says(struct worker *worker, struct wire_frame *frame)
 {
     size_t len;
-    struct log_value text;
+    struct log_value text, event;
     uint32_t level = wire_get_u32(&frame->payload);
     const char *line = wire_get_str(&frame->payload, &len);
     if (wire_done(&frame->payload) != RC_OK || !worker_may_log(worker)) {
@@ -219,8 +219,7 @@ log_says(struct worker *worker, struct wire_frame *frame)
     }
     log_write(level > LOG_DEBUG ? LOG_DEBUG : (enum log_level)level, "plugin",
               "says", "plugin=%s event=%s text=%s",
-              worker->plugin->config->name,
-              worker->claim != NULL ? worker->claim->event_id : "-",
+              worker->plugin->config->name, worker_event(worker, &event),
               log_quote(&text, line, len));
 }
 

@@ -54,6 +54,13 @@ worker_begin(struct worker *worker, struct inbox_claim *claim)
     return runner_send(worker->runner);
 }
 
+const char *
+worker_event(const struct worker *worker, struct log_value *room)
+{
+    return worker->claim != NULL ? log_word(room, worker->claim->event_id)
+                                 : "-";
+}
+
 int
 worker_may_log(struct worker *worker)
 {
@@ -73,13 +80,12 @@ static void
 log_output(void *arg, const char *line, size_t len)
 {
     struct worker *worker = arg;
-    struct log_value text;
+    struct log_value text, event;
     if (!worker_may_log(worker)) {
         return;
     }
     log_write(LOG_WARN, "plugin", "prints", "plugin=%s event=%s text=%s",
-              worker->plugin->config->name,
-              worker->claim != NULL ? worker->claim->event_id : "-",
+              worker->plugin->config->name, worker_event(worker, &event),
               log_quote(&text, line, len));
 }
 
@@ -176,12 +182,12 @@ announce(const struct worker *worker, const struct inbox_result *result)
     } else if (result->next == INBOX_AGAIN) {
         level = LOG_WARN;
     }
-    struct log_value note;
+    struct log_value note, word;
     log_write(level, "delivery",
               result->next == INBOX_BURY ? "dead letter" : "attempt ended",
               "plugin=%s event=%s attempt=%u outcome=%s ms=%lld reason=%s",
-              plugin, event, result->attempt, outcome_name(result->outcome),
-              (long long)took_ms,
+              plugin, worker_event(worker, &word), result->attempt,
+              outcome_name(result->outcome), (long long)took_ms,
               log_quote(&note, result->note, strlen(result->note)));
 }
 

@@ -55,6 +55,9 @@ int worker_begin(struct worker *worker, struct inbox_claim *claim);
  * not that of the others. */
 #define WORKER_LINES_PER_S 500
 
+/** The event in work, for the log: "-" when there is none. */
+const char *worker_event(const struct worker *worker, struct log_value *room);
+
 /** Whether the plugin may have one more line in the log; tells of those that
  * were dropped before it. */
 int worker_may_log(struct worker *worker);

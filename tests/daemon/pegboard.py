@@ -259,7 +259,8 @@ class Daemon:
     # -- life --------------------------------------------------------------
 
     def start(self, ready=True):
-        self.mark = self.log_path.stat().st_size if self.log_path.exists() else 0
+        self.mark = (self.log_path.stat().st_size
+                     if self.log_path.exists() else 0)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, BIN, "serve", "-c", self.ini],
@@ -331,7 +332,7 @@ class Daemon:
         except PermissionError:
             return None
 
-    # -- log -----------------------------------------------------------------
+    # -- log ---------------------------------------------------------------
 
     def log(self):
         return self.log_path.read_text(errors="replace")
@@ -346,7 +347,7 @@ class Daemon:
                         f"log line {pattern!r} in:\n{self.log()[-4000:]}",
                         patience_s)
 
-    # -- HTTP ------------------------------------------------------------------
+    # -- HTTP --------------------------------------------------------------
 
     def connect(self, timeout_s=PATIENCE_S):
         return socket.create_connection(("127.0.0.1", self.port), timeout_s)
@@ -386,7 +387,7 @@ class Daemon:
         """As raw(), but return the answers."""
         return read_answers(self.raw(data, **kwargs))
 
-    # -- inbox --------------------------------------------------------------------
+    # -- inbox -------------------------------------------------------------
 
     def query(self, sql, *args):
         """Read the inbox file, read-only, beside the daemon."""
@@ -418,7 +419,8 @@ class Daemon:
             " ORDER BY name", id_of(body))]
 
     def unfinished(self):
-        return self.query("SELECT count(*) FROM delivery WHERE state <> 3")[0][0]
+        return self.query(
+            "SELECT count(*) FROM delivery WHERE state <> 3")[0][0]
 
     def dead(self):
         return self.query("SELECT count(*) FROM delivery WHERE state = 3")[0][0]

@@ -190,7 +190,7 @@ class Table(pegboard.SharedTestCase):
             "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
         self.assertEqual((answer.status, answer.body), (200, b"ok\n"))
 
-    # -- Health, HEAD --------------------------------------------------------
+    # -- Health, HEAD ------------------------------------------------------
 
     def test_health_is_bare(self):
         for path in "/livez", "/readyz", "/livez?verbose":
@@ -212,14 +212,15 @@ class Table(pegboard.SharedTestCase):
             raw = b"".join(iter(lambda: sock.recv(4096), b""))
         self.assertTrue(raw.endswith(b"\r\n\r\n"), raw)
 
-    # -- All of it -----------------------------------------------------------
+    # -- All of it ---------------------------------------------------------
 
     def test_no_answer_is_html_or_speaks_of_the_library(self):
         good = post_bytes(event())
         for data in (
                 good, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01",
                 b"hello\r\n\r\n", b"GET /\r\n\r\n", b"BREW / HTTP/1.1\r\n\r\n",
-                b"GET /webhook HTTP/9.9\r\n\r\n", b"GET webhook HTTP/1.1\r\n\r\n",
+                b"GET /webhook HTTP/9.9\r\n\r\n",
+                b"GET webhook HTTP/1.1\r\n\r\n",
                 b"CONNECT a.example:443 HTTP/1.1\r\n\r\n",
                 b"GET /<script> HTTP/1.1\r\n\r\n", b"TRACE / HTTP/1.1\r\n\r\n",
                 b"GET /%3Cb%3E HTTP/1.1\r\nHost: <b>\r\n\r\n",
@@ -228,7 +229,8 @@ class Table(pegboard.SharedTestCase):
                 b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                 b"POST /webhook HTTP/1.1\r\nContent-Length: x\r\n\r\n",
                 b"POST /webhook HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n",
-                b"GET /\xff\xfe HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\x00\r\n"):
+                b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+                b"GET / HTTP/1.1\r\n\x00\r\n"):
             with self.subTest(data[:60]):
                 raw = self.shared.raw(data, finish=True)
                 self.assertNotRegex(raw, rb"[<>]|(?i:civetweb|server:|date:)")
@@ -250,8 +252,10 @@ class Log(pegboard.TestCase):
         reasons = [
             ("header_missing", b""),
             ("header_missing", b"Stripe-Signature: \r\n"),
-            ("header_malformed", f"Stripe-Signature: {t},{v1}\r\n".encode() * 2),
-            ("header_malformed", f"Stripe-Signature: {t},t=1,{v1}\r\n".encode()),
+            ("header_malformed",
+             f"Stripe-Signature: {t},{v1}\r\n".encode() * 2),
+            ("header_malformed",
+             f"Stripe-Signature: {t},t=1,{v1}\r\n".encode()),
             ("timestamp_missing", f"Stripe-Signature: {v1}\r\n".encode()),
             ("timestamp_invalid", f"Stripe-Signature: t=0x1,{v1}\r\n".encode()),
             ("no_v1", f"Stripe-Signature: {t},v0{v1[2:]}\r\n".encode()),

@@ -30,7 +30,7 @@ class Refused(pegboard.SharedTestCase):
                     .replace(b"LEN", b"%d" % len(body))
                 self.refuse(post_bytes(body, length=length), **kwargs)
 
-    # -- Where the body ends -------------------------------------------------
+    # -- Where the body ends -----------------------------------------------
 
     def test_transfer_encoding_beside_a_length(self):
         self.each(b"VALUE\r\n",
@@ -50,8 +50,9 @@ class Refused(pegboard.SharedTestCase):
 
     def test_transfer_encoding_other_than_chunked(self):
         self.each(b"Transfer-Encoding: VALUE\r\n", b"gzip", b"gzip, chunked",
-                  b"chunked, gzip", b"chunked, chunked", b"identity", b"xchunked",
-                  b"chunkedx", b"", b"chunked;x=1", b'"chunked"', b"chunked ",
+                  b"chunked, gzip", b"chunked, chunked", b"identity",
+                  b"xchunked", b"chunkedx", b"", b"chunked;x=1",
+                  b'"chunked"', b"chunked ",
                   b"chunked\r\nTransfer-Encoding: chunked",
                   b"chunked\r\nTransfer-Encoding: identity",
                   b"identity\r\nTransfer-Encoding: chunked")
@@ -81,7 +82,7 @@ class Refused(pegboard.SharedTestCase):
     def test_no_length_means_no_body(self):
         self.refuse(post_bytes(event(), length=b""))
 
-    # -- Lines -----------------------------------------------------------------
+    # -- Lines -------------------------------------------------------------
 
     def test_blank_before_the_colon(self):
         self.each(b"VALUE\r\n", b"Content-Length : LEN", b"A : b\r\n"
@@ -140,18 +141,20 @@ class Refused(pegboard.SharedTestCase):
                 with self.subTest(byte, mark=mark):
                     self.refuse(good.replace(mark, mark + bytes([byte]), 1))
 
-    # -- Request line ------------------------------------------------------------
+    # -- Request line ------------------------------------------------------
 
     def test_request_line_in_any_other_shape(self):
         body = event()
         good = post_bytes(body)
         for line in (b"POST  /webhook HTTP/1.1", b"POST /webhook  HTTP/1.1",
-                     b"POST\t/webhook HTTP/1.1", b"POST \r\n/webhook HTTP/1.1", b"POST /webhook HTTP/1.1 ",
+                     b"POST\t/webhook HTTP/1.1", b"POST /webhook HTTP/1.1 ",
+                     b"POST \r\n/webhook HTTP/1.1",
                      b"POST /webhook \r\nHTTP/1.1", b"POST /webhook HTTP/1.1x",
                      b"POST /webhook", b"POST /webhook HTTP/", b"/webhook",
                      b"post /webhook HTTP/1.1", b"POST webhook HTTP/1.1",
                      b"POST /web hook HTTP/1.1", b"POST /webhook http/1.1",
-                     b"POST /webhook\xff HTTP/1.1", b"P\xffST /webhook HTTP/1.1",
+                     b"POST /webhook\xff HTTP/1.1",
+                     b"P\xffST /webhook HTTP/1.1",
                      b"POST http://[::1]/webhook HTTP/1.1"):
             with self.subTest(line):
                 status = 505 if line.endswith((b"1x", b"P/")) else 400
@@ -186,7 +189,7 @@ class Refused(pegboard.SharedTestCase):
         wire = self.wire(self.shared).send(post_bytes(event(), url))
         self.assertEqual(wire.answer().status, 200)
 
-    # -- Size ----------------------------------------------------------------------
+    # -- Size --------------------------------------------------------------
 
     def test_head_over_16_kilobytes(self):
         self.refuse(post_bytes(event(), fields=b"A: " + b"b" * 16384 + b"\r\n"))

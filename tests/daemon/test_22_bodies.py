@@ -77,7 +77,7 @@ class Bodies(pegboard.SharedTestCase):
             wire.send(body[:100]).send(body[100:])
             self.assertIsNone(wire.answer())
 
-    # -- Short, slow and split ------------------------------------------------
+    # -- Short, slow and split ---------------------------------------------
 
     def test_short_body_is_refused(self):
         data = post_bytes(event())
@@ -128,7 +128,7 @@ class Bodies(pegboard.SharedTestCase):
             event(), fields=b"Expect: 100-continue\r\n", version="1.0"))
         self.assertEqual(answer.status, 200)
 
-    # -- Chunks ------------------------------------------------------------------
+    # -- Chunks ------------------------------------------------------------
 
     def test_chunked_body_is_taken_and_the_connection_closed(self):
         for size in 1, 7, 100000:
@@ -160,7 +160,7 @@ class Bodies(pegboard.SharedTestCase):
                 self.refuse(chunked(body, coded) + post_bytes(event()), 400,
                             "bad-request", finish=True)
 
-    # -- Bytes -----------------------------------------------------------------
+    # -- Bytes -------------------------------------------------------------
 
     def test_bytes_are_kept_as_they_came(self):
         for body in (b" \t\r\n" + event() + b"\r\n\r\n ",

@@ -83,7 +83,8 @@ class Stopping(pegboard.TestCase):
         def keep_posting():
             while True:
                 try:
-                    with daemon.connect() as sock, sock.makefile("rb") as stream:
+                    with daemon.connect() as sock, \
+                            sock.makefile("rb") as stream:
                         answer = None
                         while answer is None or not answer.closes:
                             body = event()
