@@ -182,6 +182,9 @@ announce(const struct worker *worker, const struct inbox_result *result)
     } else if (result->next == INBOX_AGAIN) {
         level = LOG_WARN;
     }
+    if (!log_enabled(level)) {
+        return; /* the common case: nothing to prepare */
+    }
     struct log_value note, word;
     log_write(level, "delivery",
               result->next == INBOX_BURY ? "dead letter" : "attempt ended",

@@ -72,8 +72,7 @@ log_stored(const struct intake_post *post, const struct event *event,
             log_write(LOG_WARN, "http", "event of the other mode",
                       "event=%s livemode=%d endpoint=%s action=kept_for_nobody "
                       "dropped=%u",
-                      event->id, event->livemode, post->endpoint->name,
-                      dropped);
+                      id, event->livemode, post->endpoint->name, dropped);
         }
     } else if (!put->duplicate && put->plugin_count == 0 &&
                log_limit_pass(&unhandled, &dropped)) {
