@@ -60,8 +60,7 @@ struct dev {
 
 extern char **environ;
 
-/* ---- What it writes ---------------------------------------------------------
- */
+/* ---- What it writes ------------------------------------------------- */
 
 /* Our folder, readable by nobody else, and nobody else's trap. */
 static int

@@ -57,8 +57,7 @@ print_events(char *const *events, size_t count)
     putchar('\n');
 }
 
-/* ---- list -------------------------------------------------------------------
- */
+/* ---- list ----------------------------------------------------------- */
 
 static int
 list_json(const struct generation *generation)

@@ -155,8 +155,7 @@ lane_sweep(struct lane *lane)
     }
 }
 
-/* ---- Feeding ----------------------------------------------------------------
- */
+/* ---- Feeding -------------------------------------------------------- */
 
 static void
 begin(struct worker *worker, struct inbox_claim *claim)

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "http/answer.h"
 #include "http/intake.h"
+#include "http/remote.h"
 #include "http/request.h"
 #include "http/watchdog.h"
 #include "log.h"
@@ -62,52 +63,6 @@ find_endpoint(const struct config *config, const char *path)
     return NULL;
 }
 
-static int
-is_trusted_proxy(const struct config *config, const char *address)
-{
-    struct in_addr in;
-    if (inet_pton(AF_INET, address, &in) != 1) {
-        return 0;
-    }
-    for (size_t i = 0; i < config->trusted_proxy_count; i++) {
-        if (config->trusted_proxies[i].s_addr == in.s_addr) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Who sent it: the peer, or behind trusted proxies the last address that is
- * not one of them. */
-static void
-find_remote(const struct server *server, struct mg_connection *conn,
-            const struct request *request, char *out, size_t size)
-{
-    snprintf(out, size, "%s", mg_get_request_info(conn)->remote_addr);
-    const char *list = request->forwarded_for;
-    size_t end = list != NULL ? strlen(list) : 0;
-    while (end > 0 && is_trusted_proxy(server->config, out)) {
-        size_t start = end;
-        while (start > 0 && list[start - 1] != ',') {
-            start--;
-        }
-        const char *item = list + start;
-        size_t len = end - start;
-        while (len > 0 && (*item == ' ' || *item == '\t')) {
-            item++;
-            len--;
-        }
-        while (len > 0 && (item[len - 1] == ' ' || item[len - 1] == '\t')) {
-            len--;
-        }
-        if (len == 0 || len >= size) {
-            return;
-        }
-        snprintf(out, size, "%.*s", (int)len, item);
-        end = start > 0 ? start - 1 : 0;
-    }
-}
-
 static void
 log_refused(const struct request *request, const char *remote, const char *why)
 {
@@ -150,9 +105,10 @@ accept_post(struct server *server, struct mg_connection *conn,
     };
     enum answer answer = ANSWER_FAILED;
     const char *why = "";
-    char remote[64];
+    char remote[REMOTE_MAX];
     char *body = NULL;
-    find_remote(server, conn, request, remote, sizeof(remote));
+    remote_find(server->config, mg_get_request_info(conn)->remote_addr,
+                request->forwarded_for, remote, sizeof(remote));
     struct intake_post post = {
         .endpoint = endpoint,
         .body = "",
@@ -259,8 +215,7 @@ on_request(struct mg_connection *conn)
     return answer_status(answer);
 }
 
-/* ---- CivetWeb's other calls ------------------------------------------------
- */
+/* ---- CivetWeb's other calls ----------------------------------------- */
 
 /* Errors that CivetWeb finds before we see a request. */
 static int

@@ -15,8 +15,7 @@
 
 enum { STATE_READY = 0, STATE_DEAD = 3 };
 
-/* ---- Claims ---------------------------------------------------------------
- */
+/* ---- Claims --------------------------------------------------------- */
 
 /* Columns 0 to 5 of QUERY_LOAD are text, laid out one after the other behind
  * the struct and the body. */
@@ -188,8 +187,7 @@ sqlite_claim(struct sqlite_engine *engine, struct inbox_want *want,
     return rc;
 }
 
-/* ---- Results ---------------------------------------------------------------
- */
+/* ---- Results -------------------------------------------------------- */
 
 static int
 put_attempt(struct sqlite_engine *engine, const struct inbox_result *result,

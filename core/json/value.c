@@ -301,8 +301,7 @@ json_count(const struct json_value *value)
     return count;
 }
 
-/* ---- Integers -------------------------------------------------------------
- */
+/* ---- Integers ------------------------------------------------------- */
 
 /* Far above any number of digits that memory holds: a larger exponent cannot
  * be made up for by them, and sums with it do not overflow. */

@@ -87,8 +87,7 @@ agree_events(struct plugin *plugin, const struct config *config,
     }
 }
 
-/* ---- Options --------------------------------------------------------------
- */
+/* ---- Options -------------------------------------------------------- */
 
 /* What is being agreed upon, for the helpers. */
 struct talk {

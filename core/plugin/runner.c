@@ -17,11 +17,12 @@
 
 #define READ_BYTES 65536
 
-/* Reads of its output in one go: a flood must not hold up the others. */
-#define OUTPUT_READS 4
+/* Reads of its output in one go: a flood must not hold up the others. All that
+ * a pipe holds is read when the output is flushed. */
+#define OUTPUT_READS     4
+#define OUTPUT_READS_ALL 20
 
-/* ---- Frames ----------------------------------------------------------------
- */
+/* ---- Frames --------------------------------------------------------- */
 
 int
 runner_flush(struct runner *runner)
@@ -171,8 +172,7 @@ runner_await(struct runner *runner, int64_t deadline_ms,
     }
 }
 
-/* ---- Output -----------------------------------------------------------------
- */
+/* ---- Output --------------------------------------------------------- */
 
 static void
 pass_line(struct runner *runner, runner_line_fn *fn, void *arg)
@@ -202,8 +202,8 @@ runner_output(struct runner *runner, int flush, runner_line_fn *fn, void *arg)
     char bytes[4096];
     /* A flood of output must not hold up the other runners: what is left is
      * read in the next round. */
-    for (int rounds = 0; rounds < OUTPUT_READS && runner->output >= 0;
-         rounds++) {
+    int most = flush ? OUTPUT_READS_ALL : OUTPUT_READS;
+    for (int rounds = 0; rounds < most && runner->output >= 0; rounds++) {
         ssize_t n = read(runner->output, bytes, sizeof(bytes));
         if (n > 0) {
             take_output(runner, bytes, (size_t)n, fn, arg);

@@ -334,8 +334,7 @@ many_siblings_are_not_depth(void **state)
     assert_true(accepts(text, sizeof(text)));
 }
 
-/* ---- Stripe's own ---------------------------------------------------------
- */
+/* ---- Stripe's own --------------------------------------------------- */
 
 static char *
 file_read(const char *path, size_t *len)

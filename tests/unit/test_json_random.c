@@ -62,8 +62,7 @@ put_byte(struct text *text, char byte)
 
 #define PICK(list) ((list)[below(sizeof(list) / sizeof((list)[0]))])
 
-/* ---- Integers -------------------------------------------------------------
- */
+/* ---- Integers ------------------------------------------------------- */
 
 /* What `token` means, by moving digits about as text: no arithmetic that
  * could overflow. Its exponent stays within four digits. */
@@ -197,8 +196,7 @@ integers_match_decimal_arithmetic(void **state)
     assert_true(seen[0] > 10000 && seen[1] > 10000 && seen[2] > 10000);
 }
 
-/* ---- Documents -------------------------------------------------------------
- */
+/* ---- Documents ------------------------------------------------------ */
 
 static void
 put_blanks(struct text *text)

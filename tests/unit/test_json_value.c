@@ -12,8 +12,7 @@
 #include "error.h"
 #include "json/json.h"
 
-/* ---- Paths ----------------------------------------------------------------
- */
+/* ---- Paths ---------------------------------------------------------- */
 
 /* Expect the slice `want` at `path`, or the code `rc`. */
 static void
@@ -189,8 +188,7 @@ members_and_elements_are_counted(void **state)
     }
 }
 
-/* ---- Strings ---------------------------------------------------------------
- */
+/* ---- Strings -------------------------------------------------------- */
 
 static struct json_value
 scalar(const char *text)
@@ -274,8 +272,7 @@ strings_equal_their_decoded_text(void **state)
     assert_false(json_equals(&value, ""));
 }
 
-/* ---- Integers -------------------------------------------------------------
- */
+/* ---- Integers ------------------------------------------------------- */
 
 static void
 expect_i64(const char *text, int rc, int64_t want)
