@@ -143,14 +143,14 @@ ask(struct sqlite_engine *engine, const char *sql, int64_t *out,
 }
 
 /* Why these: FULL flushes the WAL before COMMIT returns, which is the promise.
- * Small, frequent checkpoints (512 pages of 16 KiB are 8 MB) keep the longest
+ * Small, frequent checkpoints (256 pages of 16 KiB are 4 MB) keep the longest
  * answer short. page_size only counts before the first table. */
 static const char settings[] = "PRAGMA page_size = 16384;"
                                "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
                                "PRAGMA fullfsync = ON;"
                                "PRAGMA checkpoint_fullfsync = ON;"
-                               "PRAGMA wal_autocheckpoint = 512;"
+                               "PRAGMA wal_autocheckpoint = 256;"
                                "PRAGMA journal_size_limit = 67108864;"
                                "PRAGMA cache_size = -8192;"
                                "PRAGMA temp_store = MEMORY;"

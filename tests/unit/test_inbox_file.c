@@ -156,7 +156,7 @@ settings_are_in_force(void **state)
                                  " WHERE journal_mode = 'wal'"),
                      1);
     assert_int_equal(ask(engine, "PRAGMA page_size"), 16384);
-    assert_int_equal(ask(engine, "PRAGMA wal_autocheckpoint"), 512);
+    assert_int_equal(ask(engine, "PRAGMA wal_autocheckpoint"), 256);
     assert_int_equal(ask(engine, "PRAGMA fullfsync"), 1);
     assert_int_equal(ask(engine, "PRAGMA checkpoint_fullfsync"), 1);
     assert_int_equal(ask(engine, "PRAGMA secure_delete"), 2);
