@@ -1,7 +1,7 @@
 /* tests/unit/inbox_model.c: the inbox's engine as an oracle. Every lookup is a
  * loop over all rows; a failed batch puts all rows back. One file, though a
- * long one: an oracle is read from end to end. SPDX-License-Identifier:
- * Apache-2.0 */
+ * long one: an oracle is read from end to end.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "inbox_model.h"
 
 #include "error.h"
