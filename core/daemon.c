@@ -74,6 +74,13 @@ on_runner_return(void *arg, const struct plugin *plugin, struct runner *runner,
                       handled);
 }
 
+static void
+on_recovered(void *arg, const struct plugin *plugin)
+{
+    struct daemon *d = arg;
+    supervisor_recovered(d->supervisor, plugin);
+}
+
 static int
 is_live(void *arg)
 {
@@ -187,7 +194,13 @@ load_generation(struct daemon *d, struct error *err)
 static int
 open_inbox(struct daemon *d, struct error *err)
 {
-    int rc = inbox_open(&d->inbox, d->generation->config->inbox_path, err);
+    const struct config *config = d->generation->config;
+    struct inbox_settings settings = {
+        .path = config->inbox_path,
+        .retention_ms = config->retention_ms,
+        .min_free_bytes = config->min_free_bytes,
+    };
+    int rc = inbox_open(&d->inbox, &settings, err);
     return rc == RC_OK ? generation_register(d->generation, d->inbox, err) : rc;
 }
 
@@ -204,7 +217,7 @@ start(struct daemon *d, struct error *err)
     }
     if (rc == RC_OK) {
         rc = dispatcher_start(&d->dispatcher, d->generation, d->inbox,
-                              on_runner_return, d, err);
+                              on_runner_return, on_recovered, d, err);
     }
     if (rc == RC_OK) {
         struct server_settings settings = {

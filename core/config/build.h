@@ -74,6 +74,8 @@ void section_fill(struct build *build, enum option_section kind,
 value_reader read_listen;
 value_reader read_trusted_proxies;
 value_reader read_store;
+value_reader read_retention;
+value_reader read_admin_listen;
 value_reader read_plugins_dir;
 value_reader read_endpoint_path;
 value_reader read_secrets;

@@ -55,6 +55,8 @@ struct config_plugin {
     enum config_mode livemode;
     int64_t concurrency;
     int64_t timeout_ms;
+    int order; /* enum inbox_order: none, object, strict */
+    int collapse_twins;
     int64_t retry_first_ms, retry_max_ms;
     int64_t max_attempts;
     int64_t max_age_ms;
@@ -79,6 +81,11 @@ struct config {
     char *state_dir;
 
     char *inbox_path; /* of the SQLite file, with state_dir in front */
+    int64_t retention_ms;
+    int64_t min_free_bytes;
+
+    struct sockaddr_in admin; /* loopback; port 0: any free one */
+    int admin_is_default;     /* nobody chose it: another port will do */
 
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */

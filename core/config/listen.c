@@ -142,6 +142,28 @@ read_listen(const struct value *value)
     list_close(&list);
 }
 
+/* Its token crosses the wire in clear: loopback only. */
+void
+read_admin_listen(const struct value *value)
+{
+    struct config *config = value->target;
+    struct sockaddr_in address;
+    const char *why = strchr(value->text, ',') != NULL
+                          ? "there is one address for the admin API"
+                          : parse_address(value->text, &address);
+    if (why != NULL) {
+        value_error(value, "cannot listen on \"%.64s\": %s", value->text, why);
+    } else if (ntohl(address.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET) {
+        value_error(value,
+                    "%.64s is not on this machine alone; write an address of "
+                    "127.0.0.0/8, and reach it through ssh -L",
+                    value->text);
+    } else {
+        config->admin = address;
+        config->admin_is_default = value->is_default;
+    }
+}
+
 static void
 add_proxy(const struct value *value, const char *item)
 {

@@ -7,6 +7,7 @@
 
 #define K      INT64_C(1024)
 #define M      (1024 * K)
+#define G      (1024 * M)
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
@@ -31,6 +32,14 @@ static const struct option table[] = {
 
     {OPTION_INBOX, "store", OPTION_CUSTOM, "sqlite:inbox.db", 0, 0, NULL,
      "sqlite:PATH, relative to state_dir"},
+    {OPTION_INBOX, "retention", OPTION_CUSTOM, "35d", SECOND, 3650 * DAY, NULL,
+     "events with nothing owed are kept this long; dead ones until discarded"},
+    {OPTION_INBOX, "min_free", OPTION_SIZE, "64M", 0, 1024 * G, NULL,
+     "with less free on the disk (and less than a sixteenth of it) posts are "
+     "answered 503"},
+
+    {OPTION_ADMIN, "listen", OPTION_CUSTOM, "127.0.0.1:4243", 0, 0, NULL,
+     "loopback address:port of the admin API"},
 
     {OPTION_LOG, "level", OPTION_CHOICE, "info", 0, 0, "error warn info debug",
      "the least grave lines shown"},
@@ -66,6 +75,12 @@ static const struct option table[] = {
      "events handled at the same time, each in a process of its own"},
     {OPTION_PLUGIN, "timeout", OPTION_DURATION, "30s", 100, HOUR, NULL,
      "an attempt that takes longer is killed and counts as failed"},
+    {OPTION_PLUGIN, "order", OPTION_CHOICE, "object", 0, 0,
+     "none object strict",
+     "object: deliveries for one Stripe object one at a time, as they arrived; "
+     "strict: and a failed one holds the next"},
+    {OPTION_PLUGIN, "collapse_twins", OPTION_BOOL, "no", 0, 0, NULL,
+     "yes: of two events that tell of one change only the first"},
     {OPTION_PLUGIN, "retry", OPTION_CUSTOM, "5s..4h", 10, 30 * DAY, NULL,
      "first and largest delay, times 3 each, jitter of a quarter either way"},
     {OPTION_PLUGIN, "max_attempts", OPTION_INT, "25", 1, 1000, NULL,
@@ -107,6 +122,8 @@ option_section_name(enum option_section section)
         return "server";
     case OPTION_INBOX:
         return "inbox";
+    case OPTION_ADMIN:
+        return "admin";
     case OPTION_LOG:
         return "log";
     case OPTION_PLUGINS:
@@ -130,8 +147,8 @@ format_amount(char *room, size_t size, enum option_type type, int64_t value)
     } units[] = {
         {OPTION_DURATION, DAY, "d"},    {OPTION_DURATION, HOUR, "h"},
         {OPTION_DURATION, MINUTE, "m"}, {OPTION_DURATION, SECOND, "s"},
-        {OPTION_DURATION, 1, "ms"},     {OPTION_SIZE, M, "M"},
-        {OPTION_SIZE, K, "K"},
+        {OPTION_DURATION, 1, "ms"},     {OPTION_SIZE, G, "G"},
+        {OPTION_SIZE, M, "M"},          {OPTION_SIZE, K, "K"},
     };
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         int64_t factor = units[i].factor;

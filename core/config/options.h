@@ -10,10 +10,11 @@
 enum option_section {
     OPTION_SERVER = 0,
     OPTION_INBOX = 1,
-    OPTION_LOG = 2,
-    OPTION_PLUGINS = 3,
-    OPTION_ENDPOINT = 4, /* [endpoint NAME] */
-    OPTION_PLUGIN = 5,   /* [plugin NAME] */
+    OPTION_ADMIN = 2,
+    OPTION_LOG = 3,
+    OPTION_PLUGINS = 4,
+    OPTION_ENDPOINT = 5, /* [endpoint NAME] */
+    OPTION_PLUGIN = 6,   /* [plugin NAME] */
 };
 
 enum option_type {

@@ -13,7 +13,7 @@
 
 enum header_kind {
     HEADER_BAD = 0,
-    HEADER_PLAIN = 1, /* [server], [inbox], [log], [plugins] */
+    HEADER_PLAIN = 1, /* [server], [inbox], [admin], [log], [plugins] */
     HEADER_ENDPOINT = 2,
     HEADER_PLUGIN = 3,
     HEADER_OPTIONS = 4, /* [plugin NAME options] */
@@ -31,8 +31,8 @@ struct header {
     const char *name; /* of the endpoint or plugin, perhaps not a valid one */
 };
 
-static const enum option_section plain[] = {OPTION_SERVER, OPTION_INBOX,
-                                            OPTION_LOG, OPTION_PLUGINS};
+static const enum option_section plain[] = {
+    OPTION_SERVER, OPTION_INBOX, OPTION_ADMIN, OPTION_LOG, OPTION_PLUGINS};
 
 #define PLAIN_COUNT (sizeof(plain) / sizeof(plain[0]))
 
@@ -86,7 +86,7 @@ static void
 report_unknown(const struct build *build, const struct inifile_section *section,
                const char *word)
 {
-    static const char *const known[] = {"server",  "inbox",    "log",
+    static const char *const known[] = {"server",  "inbox",    "admin", "log",
                                         "plugins", "endpoint", "plugin"};
     struct suggest suggest;
     suggest_init(&suggest, word);
@@ -99,8 +99,8 @@ report_unknown(const struct build *build, const struct inifile_section *section,
                      section->name, suggest.best);
     } else {
         report_error(build->report, build->config->file, section->line,
-                     "unknown section [%s]; there are server, inbox, log, "
-                     "plugins, endpoint NAME, plugin NAME and plugin NAME "
+                     "unknown section [%s]; there are server, inbox, admin, "
+                     "log, plugins, endpoint NAME, plugin NAME and plugin NAME "
                      "options",
                      section->name);
     }

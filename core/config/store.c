@@ -1,9 +1,12 @@
-/* core/config/store.c: [inbox] store: which engine keeps the events, and where.
+/* core/config/store.c: [inbox]: which engine keeps the events, where, and for
+ * how long.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config/build.h"
 
 #include "config/config.h"
 #include "config/paths.h"
+#include "error.h"
+#include "value.h"
 
 #include <string.h>
 
@@ -30,4 +33,32 @@ read_store(const struct value *value)
     }
     config->inbox_path = build_check(
         value->build, path_join(config->state_dir, text + strlen(sqlite)));
+}
+
+/* Stripe sends an event again for three days, and longer by hand. */
+#define RETENTION_SOUND_MS (INT64_C(4) * 24 * 3600 * 1000)
+
+void
+read_retention(const struct value *value)
+{
+    struct config *config = value->target;
+    const struct option *option = value->option;
+    int64_t ms;
+    if (value_parse_duration(value->text, &ms) != RC_OK) {
+        value_error(value, "\"%.64s\" is not a duration; write one as 35d",
+                    value->text);
+    } else if (ms < option->min || ms > option->max) {
+        char bounds[OPTION_BOUNDS_MAX];
+        value_error(value, "%.64s is out of bounds; write %s", value->text,
+                    option_bounds(option, bounds, sizeof(bounds)));
+    } else {
+        config->retention_ms = ms;
+        if (ms < RETENTION_SOUND_MS) {
+            value_warning(value,
+                          "%.64s is short: Stripe repeats an event for "
+                          "three days, and a repeat of one that is "
+                          "forgotten is handled again; take 4d or more",
+                          value->text);
+        }
+    }
 }

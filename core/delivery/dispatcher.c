@@ -3,7 +3,9 @@
 #include "delivery/dispatcher.h"
 
 #include "clock.h"
-#include "delivery/lane.h"
+#include "delivery/attempt.h"
+#include "delivery/crew.h"
+#include "delivery/pool.h"
 #include "delivery/worker.h"
 #include "error.h"
 #include "log.h"
@@ -29,12 +31,14 @@ struct adoption {
 
 struct dispatcher {
     const struct generation *generation;
-    struct lane_host host;
+    struct pool_host host;
     pthread_t thread;
+    struct inbox_listener listener;
     int wake; /* eventfd */
 
-    struct lane *lanes; /* one a plugin; only the thread's */
+    struct pool *pools; /* one a plugin; only the thread's */
     struct source wake_source;
+    struct inbox_claim *late; /* no memory for them yet */
     int draining;
     int64_t drain_deadline_ms;
 
@@ -42,19 +46,21 @@ struct dispatcher {
     /* Guarded by lock: what others bring. */
     struct adoption *adoptions;
     struct inbox_claim *claims;
+    struct inbox_lookup *lookups;
     int64_t drain_asked_ms; /* 0: not asked */
+    int has_pauses;         /* a pool has news */
     int stop;
 
     atomic_int drained;
     atomic_llong turned_ms;
 };
 
-static struct lane *
-find_lane(struct dispatcher *d, uint32_t plugin)
+static struct pool *
+find_pool(struct dispatcher *d, uint32_t plugin)
 {
     for (size_t i = 0; i < d->generation->plugin_count; i++) {
-        if (d->lanes[i].plugin->id == plugin) {
-            return &d->lanes[i];
+        if (d->pools[i].plugin->id == plugin) {
+            return &d->pools[i];
         }
     }
     return NULL;
@@ -71,7 +77,7 @@ check_deadlines(struct dispatcher *d)
         next_ms = d->drain_deadline_ms;
     }
     for (size_t i = 0; i < d->generation->plugin_count; i++) {
-        next_ms = lane_check(&d->lanes[i], late, next_ms);
+        next_ms = pool_check(&d->pools[i], late, next_ms);
     }
     return next_ms;
 }
@@ -81,25 +87,90 @@ continue_drain(struct dispatcher *d)
 {
     unsigned left = 0;
     for (size_t i = 0; i < d->generation->plugin_count; i++) {
-        left += lane_drain(&d->lanes[i]);
+        left += pool_drain(&d->pools[i]);
     }
     if (left == 0) {
         atomic_store(&d->drained, 1);
     }
 }
 
+/* Bring claims to their pools. For some there may be no memory: they are looked
+ * at again in the next round. */
 static void
 sort_claims(struct dispatcher *d, struct inbox_claim *claims)
 {
     while (claims != NULL) {
         struct inbox_claim *next = claims->next;
-        struct lane *lane = find_lane(d, claims->plugin);
-        if (lane != NULL) {
-            lane_queue(lane, claims);
+        struct pool *pool = find_pool(d, claims->plugin);
+        struct attempt *attempt = attempt_open(claims);
+        if (attempt == NULL) {
+            log_write(LOG_ERROR, "delivery", "no memory for a delivery",
+                      "action=try_again");
+            d->late = claims;
+            return;
+        }
+        if (pool != NULL) {
+            pool_queue(pool, attempt);
         } else {
-            lane_undo(d->host.inbox, claims);
+            attempt_undo(attempt, d->host.inbox);
         }
         claims = next;
+    }
+}
+
+static void
+take_claims(struct dispatcher *d, struct inbox_claim *claims)
+{
+    struct inbox_claim *late = d->late;
+    d->late = NULL;
+    sort_claims(d, late);
+    struct inbox_claim **end = &d->late;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    if (end == &d->late) {
+        sort_claims(d, claims);
+    } else {
+        *end = claims;
+    }
+}
+
+static void
+take_lookups(struct dispatcher *d, struct inbox_lookup *lookups)
+{
+    for (const struct inbox_lookup *l = lookups; l != NULL; l = l->next) {
+        struct pool *pool = find_pool(d, l->plugin);
+        if (pool != NULL) {
+            pool_on_lookup(pool, l);
+        }
+    }
+    inbox_lookups_free(lookups);
+}
+
+static void
+take_adoptions(struct dispatcher *d, struct adoption *adoptions)
+{
+    while (adoptions != NULL) {
+        struct adoption *next = adoptions->next;
+        crew_adopt(find_pool(d, adoptions->plugin->id), adoptions->runner);
+        free(adoptions);
+        adoptions = next;
+    }
+}
+
+static void
+take_pauses(struct dispatcher *d)
+{
+    for (size_t i = 0; i < d->generation->plugin_count; i++) {
+        struct pool *pool = &d->pools[i];
+        pthread_mutex_lock(&d->lock);
+        int has_news = pool->has_news;
+        struct inbox_plugin news = pool->news;
+        pool->has_news = 0;
+        pthread_mutex_unlock(&d->lock);
+        if (has_news) {
+            pool_pause(pool, &news);
+        }
     }
 }
 
@@ -112,18 +183,21 @@ take_news(struct dispatcher *d)
     pthread_mutex_lock(&d->lock);
     struct adoption *adoptions = d->adoptions;
     struct inbox_claim *claims = d->claims;
+    struct inbox_lookup *lookups = d->lookups;
     int64_t drain_ms = d->drain_asked_ms;
+    int has_pauses = d->has_pauses;
     int stop = d->stop;
     d->adoptions = NULL;
     d->claims = NULL;
+    d->lookups = NULL;
+    d->has_pauses = 0;
     pthread_mutex_unlock(&d->lock);
 
-    sort_claims(d, claims);
-    while (adoptions != NULL) {
-        struct adoption *next = adoptions->next;
-        lane_adopt(find_lane(d, adoptions->plugin->id), adoptions->runner);
-        free(adoptions);
-        adoptions = next;
+    take_claims(d, claims);
+    take_lookups(d, lookups);
+    take_adoptions(d, adoptions);
+    if (has_pauses) {
+        take_pauses(d);
     }
     if (drain_ms != 0 && !d->draining) {
         d->draining = 1;
@@ -146,14 +220,14 @@ dispatcher_main(void *arg)
         for (int i = 0; i < n; i++) {
             const struct source *source = events[i].data.ptr;
             if (source != &d->wake_source) {
-                lane_on_source(source, events[i].events);
+                crew_on_source(source, events[i].events);
             }
         }
         going = take_news(d);
         for (size_t i = 0; i < d->generation->plugin_count; i++) {
-            lane_sweep(&d->lanes[i]);
+            crew_sweep(&d->pools[i]);
             if (!d->draining) {
-                lane_feed(&d->lanes[i]);
+                pool_feed(&d->pools[i]);
             }
         }
         if (d->draining) {
@@ -186,6 +260,20 @@ on_claims(void *arg, struct inbox_claim *claims)
     wake(d);
 }
 
+static void
+on_lookups(void *arg, struct inbox_lookup *lookups)
+{
+    struct dispatcher *d = arg;
+    pthread_mutex_lock(&d->lock);
+    struct inbox_lookup **end = &d->lookups;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = lookups;
+    pthread_mutex_unlock(&d->lock);
+    wake(d);
+}
+
 void
 dispatcher_adopt(struct dispatcher *d, const struct plugin *plugin,
                  struct runner *runner)
@@ -193,7 +281,7 @@ dispatcher_adopt(struct dispatcher *d, const struct plugin *plugin,
     struct adoption *adoption = malloc(sizeof(*adoption));
     if (adoption == NULL) {
         runner_kill(runner);
-        d->host.return_fn(d->host.return_arg, plugin, runner, RETURN_ENDED, 0);
+        d->host.return_fn(d->host.arg, plugin, runner, RETURN_ENDED, 0);
         return;
     }
     adoption->plugin = plugin;
@@ -203,6 +291,39 @@ dispatcher_adopt(struct dispatcher *d, const struct plugin *plugin,
     d->adoptions = adoption;
     pthread_mutex_unlock(&d->lock);
     wake(d);
+}
+
+void
+dispatcher_pause(struct dispatcher *d, const struct inbox_plugin *state)
+{
+    struct pool *pool = find_pool(d, state->id);
+    if (pool == NULL) {
+        return; /* not being served: held anyway */
+    }
+    pthread_mutex_lock(&d->lock);
+    pool->news = *state;
+    pool->has_news = 1;
+    d->has_pauses = 1;
+    pthread_mutex_unlock(&d->lock);
+    atomic_store(&pool->is_paused, state->paused_ms != 0);
+    wake(d);
+}
+
+int
+dispatcher_status(struct dispatcher *d, uint32_t plugin,
+                  struct dispatcher_status *out)
+{
+    const struct pool *pool = find_pool(d, plugin);
+    if (pool == NULL) {
+        return RC_NOT_FOUND;
+    }
+    *out = (struct dispatcher_status){
+        .runners = atomic_load(&pool->runners),
+        .running = atomic_load(&pool->running),
+        .is_broken = atomic_load(&pool->is_broken),
+        .is_paused = atomic_load(&pool->is_paused),
+    };
+    return RC_OK;
 }
 
 void
@@ -231,6 +352,9 @@ dispatcher_stalled_ms(struct dispatcher *d)
 static void
 free_dispatcher(struct dispatcher *d)
 {
+    for (size_t i = 0; i < d->generation->plugin_count; i++) {
+        pool_fini(&d->pools[i]);
+    }
     if (d->host.epoll >= 0) {
         close(d->host.epoll);
     }
@@ -238,46 +362,61 @@ free_dispatcher(struct dispatcher *d)
         close(d->wake);
     }
     pthread_mutex_destroy(&d->lock);
-    free(d->lanes);
+    free(d->pools);
     free(d);
+}
+
+static int
+open_descriptors(struct dispatcher *d)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &d->wake_source};
+    d->host.epoll = epoll_create1(EPOLL_CLOEXEC);
+    d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (d->host.epoll < 0 || d->wake < 0) {
+        return -1;
+    }
+    return epoll_ctl(d->host.epoll, EPOLL_CTL_ADD, d->wake, &event);
 }
 
 int
 dispatcher_start(struct dispatcher **out, const struct generation *generation,
-                 struct inbox *inbox, dispatcher_return_fn *fn, void *arg,
+                 struct inbox *inbox, dispatcher_return_fn *fn,
+                 dispatcher_recovered_fn *recovered, void *arg,
                  struct error *err)
 {
     struct dispatcher *d = calloc(1, sizeof(*d));
-    struct lane *lanes = calloc(generation->plugin_count + 1, sizeof(*lanes));
-    if (d == NULL || lanes == NULL) {
+    struct pool *pools = calloc(generation->plugin_count + 1, sizeof(*pools));
+    if (d == NULL || pools == NULL) {
         free(d);
-        free(lanes);
+        free(pools);
         return error_set(err, RC_NOMEM, "dispatcher: out of memory");
     }
     d->generation = generation;
-    d->host.inbox = inbox;
-    d->host.return_fn = fn;
-    d->host.return_arg = arg;
-    d->lanes = lanes;
+    d->host = (struct pool_host){
+        .inbox = inbox,
+        .generation = generation->number,
+        .return_fn = fn,
+        .recovered_fn = recovered,
+        .arg = arg,
+    };
+    d->pools = pools;
     for (size_t i = 0; i < generation->plugin_count; i++) {
-        lane_init(&lanes[i], &d->host, &generation->plugins[i]);
+        pool_init(&pools[i], &d->host, &generation->plugins[i]);
     }
     pthread_mutex_init(&d->lock, NULL);
     atomic_store(&d->turned_ms, clock_mono_ms());
-    d->host.epoll = epoll_create1(EPOLL_CLOEXEC);
-    d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &d->wake_source};
-    if (d->host.epoll < 0 || d->wake < 0 ||
-        epoll_ctl(d->host.epoll, EPOLL_CTL_ADD, d->wake, &event) != 0) {
+    if (open_descriptors(d) != 0) {
         int saved = errno;
         free_dispatcher(d);
         return error_errno(err, RC_IO, saved, "dispatcher: no descriptors");
     }
 
-    inbox_listen(inbox, on_claims, d);
+    d->listener = (struct inbox_listener){
+        .claims = on_claims, .lookups = on_lookups, .arg = d};
+    inbox_listen(inbox, &d->listener);
     int rc = pthread_create(&d->thread, NULL, dispatcher_main, d);
     if (rc != 0) {
-        inbox_listen(inbox, NULL, NULL);
+        inbox_listen(inbox, NULL);
         free_dispatcher(d);
         return error_errno(err, RC_IO, rc, "dispatcher: cannot start");
     }
@@ -297,11 +436,13 @@ dispatcher_stop(struct dispatcher *d)
     pthread_mutex_unlock(&d->lock);
     wake(d);
     pthread_join(d->thread, NULL);
-    inbox_listen(d->host.inbox, NULL, NULL);
-    for (struct inbox_claim *c = d->claims; c != NULL;) {
-        struct inbox_claim *next = c->next;
-        lane_undo(d->host.inbox, c);
-        c = next;
+    inbox_listen(d->host.inbox, NULL);
+    take_claims(d, d->claims); /* the pools give them back */
+    while (d->late != NULL) {  /* no memory even now: run at the next start */
+        struct inbox_claim *next = d->late->next;
+        free(d->late);
+        d->late = next;
     }
+    inbox_lookups_free(d->lookups);
     free_dispatcher(d);
 }

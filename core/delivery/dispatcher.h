@@ -15,6 +15,7 @@ struct dispatcher; /* opaque */
 struct error;
 struct generation;
 struct inbox;
+struct inbox_plugin; /* inbox/inbox.h */
 struct plugin;
 struct runner;
 
@@ -35,6 +36,10 @@ typedef void dispatcher_return_fn(void *arg, const struct plugin *plugin,
                                   enum dispatcher_return why,
                                   unsigned long handled);
 
+/** Called on the dispatcher's thread when a plugin's breaker has closed: what
+ * waits to be restarted need not wait. */
+typedef void dispatcher_recovered_fn(void *arg, const struct plugin *plugin);
+
 /**
  * Start the thread.
  *
@@ -43,11 +48,36 @@ typedef void dispatcher_return_fn(void *arg, const struct plugin *plugin,
  */
 int dispatcher_start(struct dispatcher **out,
                      const struct generation *generation, struct inbox *inbox,
-                     dispatcher_return_fn *fn, void *arg, struct error *err);
+                     dispatcher_return_fn *fn,
+                     dispatcher_recovered_fn *recovered, void *arg,
+                     struct error *err);
 
 /** Take over a ready runner of that plugin. From any thread. */
 void dispatcher_adopt(struct dispatcher *dispatcher,
                       const struct plugin *plugin, struct runner *runner);
+
+/** What is happening with a plugin, for people. */
+struct dispatcher_status {
+    unsigned runners; /* ready or at work */
+    unsigned running; /* deliveries in work */
+    int is_broken;    /* it crashed with different events: its breaker is open*/
+    int is_paused;
+};
+
+/** @return RC_OK or RC_NOT_FOUND. From any thread. */
+int dispatcher_status(struct dispatcher *dispatcher, uint32_t plugin,
+                      struct dispatcher_status *out);
+
+/**
+ * Hold a plugin's deliveries from now on, or no more. What is in work goes on.
+ * The caller has stored it; when paused_until_ms comes the dispatcher resumes
+ * by itself, and whoever reads the stored pause compares it with the clock. Its
+ * held times are the dispatcher's own. From any thread.
+ *
+ * @param state  id, and the pause as stored; paused_ms 0: resume
+ */
+void dispatcher_pause(struct dispatcher *dispatcher,
+                      const struct inbox_plugin *state);
 
 /** Stop asking for deliveries and give back idle runners; attempts that run may
  * end by themselves until `deadline_ms` (monotonic), then their runners are

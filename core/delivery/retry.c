@@ -27,15 +27,23 @@ jittered_ms(int64_t delay_ms, uint32_t random)
 }
 
 int64_t
+retry_delay(const struct config_plugin *policy, uint32_t attempt,
+            uint32_t random)
+{
+    return jittered_ms(planned_ms(policy, attempt), random);
+}
+
+int64_t
 retry_decide(const struct config_plugin *policy, const struct retry_case *c)
 {
     int64_t delay_ms =
         c->asked_ms < RETRY_ASKED_MAX_MS ? c->asked_ms : RETRY_ASKED_MAX_MS;
     if (c->asked_ms < 0) {
-        delay_ms = jittered_ms(planned_ms(policy, c->attempt), c->random);
+        delay_ms = retry_delay(policy, c->attempt, c->random);
     }
+    int64_t age_ms = c->now_ms - c->first_ms - c->held_ms;
     if ((int64_t)c->attempt >= policy->max_attempts ||
-        c->now_ms + delay_ms - c->first_ms > policy->max_age_ms) {
+        age_ms + delay_ms > policy->max_age_ms) {
         return -1;
     }
     return delay_ms;

@@ -1,10 +1,12 @@
-/* core/delivery/tail.c: the running commentary in a developer's terminal.
+/* core/delivery/tail.c: the running commentary.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "delivery/tail.h"
 
 #include "clock.h"
 #include "log.h"
+#include "plain.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,100 @@
 
 static int tail_color;
 static atomic_int tail_on; /* set last, so that the rest is seen with it */
+
+static struct {
+    atomic_int followers;
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    /* Guarded by lock. */
+    uint64_t newest; /* number of the newest record; 0: none yet */
+    struct tail_record records[TAIL_RECORDS]; /* number N is at N modulo size */
+} ring = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER};
+
+/* ---- The ring ------------------------------------------------------- */
+
+/* Copy what fits, and no half of a character. */
+static void
+copy_text(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+    if (len >= size) {
+        len = size - 1;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+/* The next place, with the lock held, or NULL when nobody follows. */
+static struct tail_record *
+next_record(enum tail_kind kind, const char *event_id)
+{
+    if (atomic_load(&ring.followers) == 0) {
+        return NULL;
+    }
+    pthread_mutex_lock(&ring.lock);
+    ring.newest++;
+    struct tail_record *record = &ring.records[ring.newest % TAIL_RECORDS];
+    *record = (struct tail_record){
+        .number = ring.newest, .at_ms = clock_wall_ms(), .kind = kind};
+    copy_text(record->event_id, sizeof(record->event_id), event_id);
+    return record;
+}
+
+static void
+publish(void)
+{
+    pthread_cond_broadcast(&ring.news);
+    pthread_mutex_unlock(&ring.lock);
+}
+
+uint64_t
+tail_listen(int change)
+{
+    pthread_mutex_lock(&ring.lock);
+    atomic_fetch_add(&ring.followers, change);
+    uint64_t newest = ring.newest;
+    pthread_mutex_unlock(&ring.lock);
+    return newest;
+}
+
+size_t
+tail_read(uint64_t after, struct tail_record *out, size_t max, uint64_t *lost)
+{
+    size_t count = 0;
+    *lost = 0;
+    pthread_mutex_lock(&ring.lock);
+    if (ring.newest > TAIL_RECORDS && after < ring.newest - TAIL_RECORDS) {
+        *lost = ring.newest - TAIL_RECORDS - after;
+        after += *lost;
+    }
+    while (count < max && after < ring.newest) {
+        out[count++] = ring.records[++after % TAIL_RECORDS];
+    }
+    pthread_mutex_unlock(&ring.lock);
+    return count;
+}
+
+int
+tail_wait(uint64_t after, int64_t deadline_ms)
+{
+    struct timespec deadline = {.tv_sec = deadline_ms / 1000,
+                                .tv_nsec = deadline_ms % 1000 * 1000000};
+    int rc = 0;
+    pthread_mutex_lock(&ring.lock);
+    while (ring.newest <= after && rc == 0) {
+        rc = pthread_cond_clockwait(&ring.news, &ring.lock, CLOCK_MONOTONIC,
+                                    &deadline);
+    }
+    int news = ring.newest > after;
+    pthread_mutex_unlock(&ring.lock);
+    return news;
+}
+
+/* ---- Lines on a terminal -------------------------------------------- */
 
 void
 tail_start(int color)
@@ -59,27 +155,17 @@ verdict_color(const char *verdict)
     }
 }
 
-/* Names and reasons come from outside: nothing may reach the terminal that it
- * would obey. */
-static const char *
-plain(const char *text, char *room, size_t size)
-{
-    snprintf(room, size, "%s", text);
-    for (char *at = room; *at != '\0'; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte < 0x20 || byte == 0x7f) {
-            *at = '?';
-        } else if (byte == 0xc2 && (unsigned char)at[1] < 0xa0) {
-            *at = '?'; /* U+0080 to U+009F: controls too, in UTF-8 */
-            at[1] = at[1] == '\0' ? '\0' : '?';
-        }
-    }
-    return room;
-}
+/* ---- What happened -------------------------------------------------- */
 
 void
 tail_arrived(const char *type, const char *event_id, const char *account)
 {
+    struct tail_record *record = next_record(TAIL_ARRIVED, event_id);
+    if (record != NULL) {
+        copy_text(record->type, sizeof(record->type), type);
+        copy_text(record->account, sizeof(record->account), account);
+        publish();
+    }
     if (!atomic_load(&tail_on)) {
         return;
     }
@@ -97,6 +183,14 @@ void
 tail_answered(int status, const char *path, int64_t took_ms, int duplicate,
               const char *event_id)
 {
+    struct tail_record *record = next_record(TAIL_ANSWERED, event_id);
+    if (record != NULL) {
+        record->status = status;
+        record->took_ms = took_ms;
+        record->duplicate = duplicate;
+        copy_text(record->path, sizeof(record->path), path);
+        publish();
+    }
     if (!atomic_load(&tail_on)) {
         return;
     }
@@ -118,6 +212,14 @@ void
 tail_delivered(const char *verdict, const char *plugin, int64_t took_ms,
                const char *detail, const char *event_id)
 {
+    struct tail_record *record = next_record(TAIL_DELIVERED, event_id);
+    if (record != NULL) {
+        record->took_ms = took_ms;
+        copy_text(record->plugin, sizeof(record->plugin), plugin);
+        copy_text(record->verdict, sizeof(record->verdict), verdict);
+        copy_text(record->detail, sizeof(record->detail), detail);
+        publish();
+    }
     if (!atomic_load(&tail_on)) {
         return;
     }

@@ -4,8 +4,7 @@
 
 #include "clock.h"
 #include "config/config.h"
-#include "delivery/retry.h"
-#include "delivery/tail.h"
+#include "delivery/attempt.h"
 #include "error.h"
 #include "log.h"
 #include "plugin/generation.h"
@@ -13,26 +12,19 @@
 #include "plugin/wire.h"
 #include "stripe/event.h"
 
-#include <pegboard/plugin.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/wait.h>
 
-int
-worker_begin(struct worker *worker, struct inbox_claim *claim)
+/* ---- An event begins ------------------------------------------------ */
+
+static void
+put_event(struct worker *worker, const struct inbox_claim *claim)
 {
     const struct config_plugin *config = worker->plugin->config;
     char key[EVENT_ID_MAX + CONFIG_NAME_MAX + 2];
     snprintf(key, sizeof(key), "%s:%s", claim->event_id, config->name);
-
-    worker->claim = claim;
-    worker->state = WORKER_BUSY;
-    worker->begun_us = clock_mono_us();
-    worker->begun_ms = clock_wall_ms();
-    worker->deadline_ms = worker->begun_us / 1000 + config->timeout_ms;
-
     struct wire_event event = {
         .event_id = claim->event_id,
         .type = claim->type,
@@ -41,30 +33,73 @@ worker_begin(struct worker *worker, struct inbox_claim *claim)
         .key = key,
         .object_id = claim->object_id,
         .signature = claim->signature,
+        .snapshot_event = claim->snapshot_event,
         .created_s = claim->created_s,
         .received_ms = claim->received_ms,
         .timeout_ms = config->timeout_ms,
         .livemode = (uint32_t)claim->livemode,
         .thin = (uint32_t)claim->thin,
         .attempt = claim->attempt,
+        .replay = (uint32_t)claim->replay,
         .body = claim->body,
         .body_len = claim->body_len,
     };
     wire_put_event(&worker->runner->frame, (uint64_t)claim->seq, &event);
+}
+
+int
+worker_begin(struct worker *worker, struct attempt *attempt)
+{
+    worker->attempt = attempt;
+    worker->state = WORKER_BUSY;
+    worker->is_looking = 0;
+    evidence_turn(&worker->evidence);
+    attempt_begin(attempt);
+    worker->deadline_ms =
+        attempt->begun_us / 1000 + worker->plugin->config->timeout_ms;
+    put_event(worker, attempt->claim);
     return runner_send(worker->runner);
 }
+
+int
+worker_tell(struct worker *worker, const struct inbox_lookup *lookup)
+{
+    if (worker->state != WORKER_BUSY || !worker->is_looking) {
+        return RC_OK;
+    }
+    uint32_t found = 2;
+    if (lookup->rc == RC_OK || lookup->rc == RC_NOT_FOUND) {
+        found = lookup->rc == RC_OK;
+    } else {
+        log_write(LOG_ERROR, "delivery", "cannot look up a key",
+                  "plugin=%s rc=%s action=tell_the_handler",
+                  worker->plugin->config->name, rc_name(lookup->rc));
+    }
+    worker->is_looking = 0;
+    struct wire_writer *frame = &worker->runner->frame;
+    wire_begin(frame, WIRE_VALUE, (uint64_t)worker->attempt->claim->seq);
+    wire_put_u32(frame, found);
+    wire_put_i64(frame, lookup->version);
+    wire_put_str(frame, lookup->value,
+                 lookup->value != NULL ? lookup->value_len : 0);
+    return runner_send(worker->runner);
+}
+
+/* ---- What it says --------------------------------------------------- */
 
 const char *
 worker_event(const struct worker *worker, struct log_value *room)
 {
-    return worker->claim != NULL ? log_word(room, worker->claim->event_id)
-                                 : "-";
+    return worker->attempt != NULL
+               ? log_word(room, worker->attempt->claim->event_id)
+               : "-";
 }
 
 int
-worker_may_log(struct worker *worker)
+worker_may_log(struct worker *worker, const char *line, size_t len)
 {
     unsigned dropped;
+    evidence_add(&worker->evidence, line, len);
     if (!log_limit_pass(&worker->lines, &dropped)) {
         return 0;
     }
@@ -81,7 +116,7 @@ log_output(void *arg, const char *line, size_t len)
 {
     struct worker *worker = arg;
     struct log_value text, event;
-    if (!worker_may_log(worker)) {
+    if (!worker_may_log(worker, line, len)) {
         return;
     }
     log_write(LOG_WARN, "plugin", "prints", "plugin=%s event=%s text=%s",
@@ -95,165 +130,45 @@ worker_output(struct worker *worker, int flush)
     runner_output(worker->runner, flush, log_output, worker);
 }
 
-/* ---- Ends of attempts ----------------------------------------------- */
+/* ---- An event ends -------------------------------------------------- */
 
-static struct inbox_result *
-new_result(const struct worker *worker, enum inbox_outcome outcome)
+struct attempt *
+worker_put_down(struct worker *worker)
 {
-    struct inbox_result *result = calloc(1, sizeof(*result));
-    if (result == NULL) {
-        return NULL;
-    }
-    result->seq = worker->claim->seq;
-    result->plugin = worker->claim->plugin;
-    result->attempt = worker->claim->attempt;
-    result->lease = worker->claim->lease;
-    result->outcome = outcome;
-    result->started_ms = worker->begun_ms;
-    result->duration_us = clock_mono_us() - worker->begun_us;
-    return result;
-}
-
-/* Again after a while, or never. */
-static void
-try_again(struct inbox_result *result, const struct worker *worker,
-          int64_t asked_ms)
-{
-    struct retry_case c = {
-        .attempt = worker->claim->attempt,
-        .first_ms = worker->claim->first_ms,
-        .now_ms = clock_wall_ms(),
-        .asked_ms = asked_ms,
-    };
-    (void)!getrandom(&c.random, sizeof(c.random), 0); /* 0 will do as well */
-    int64_t delay_ms = retry_decide(worker->plugin->config, &c);
-    if (delay_ms < 0) {
-        result->next = INBOX_BURY;
-    } else {
-        result->next = INBOX_AGAIN;
-        result->due_ms = c.now_ms + delay_ms;
-    }
-}
-
-static const char *
-outcome_name(enum inbox_outcome outcome)
-{
-    switch (outcome) {
-    case INBOX_DONE:
-        return "done";
-    case INBOX_SKIP:
-        return "skip";
-    case INBOX_RETRY:
-        return "retry";
-    case INBOX_FAIL:
-        return "fail";
-    case INBOX_CRASH:
-        return "crash";
-    case INBOX_TIMEOUT:
-        return "timeout";
-    case INBOX_LOST:
-        return "lost";
-    }
-    return "?";
-}
-
-/* Tell the log, and the developer's terminal, how it went. */
-static void
-announce(const struct worker *worker, const struct inbox_result *result)
-{
-    const char *plugin = worker->plugin->config->name;
-    const char *event = worker->claim->event_id;
-    int64_t took_ms = result->duration_us / 1000;
-    char verdict[64];
-    snprintf(verdict, sizeof(verdict), "%s", outcome_name(result->outcome));
-    if (result->next == INBOX_BURY) {
-        snprintf(verdict, sizeof(verdict), "dead");
-    } else if (result->next == INBOX_AGAIN) {
-        int64_t wait_ms = result->due_ms - clock_wall_ms();
-        snprintf(verdict, sizeof(verdict), "%s %u, next in %.1f s",
-                 outcome_name(result->outcome), result->attempt,
-                 (double)(wait_ms < 0 ? 0 : wait_ms) / 1000);
-    }
-    tail_delivered(verdict, plugin, took_ms, result->note, event);
-
-    enum log_level level = LOG_DEBUG;
-    if (result->next == INBOX_BURY) {
-        level = LOG_ERROR;
-    } else if (result->next == INBOX_AGAIN) {
-        level = LOG_WARN;
-    }
-    if (!log_enabled(level)) {
-        return; /* the common case: nothing to prepare */
-    }
-    struct log_value note, word;
-    log_write(level, "delivery",
-              result->next == INBOX_BURY ? "dead letter" : "attempt ended",
-              "plugin=%s event=%s attempt=%u outcome=%s ms=%lld reason=%s",
-              plugin, worker_event(worker, &word), result->attempt,
-              outcome_name(result->outcome), (long long)took_ms,
-              log_quote(&note, result->note, strlen(result->note)));
+    struct attempt *attempt = worker->attempt;
+    worker->attempt = NULL;
+    worker->is_looking = 0;
+    evidence_clear(&worker->evidence);
+    return attempt;
 }
 
 static void
-put_down(struct worker *worker)
+describe(const struct worker *worker, int status, struct inbox_result *result)
 {
-    free(worker->claim);
-    worker->claim = NULL;
-}
-
-struct inbox_result *
-worker_verdict(struct worker *worker, uint32_t verdict, int64_t delay_ms,
-               const char *reason)
-{
-    enum inbox_outcome outcome =
-        verdict <= PEG_FAIL ? (enum inbox_outcome)verdict : INBOX_RETRY;
-    struct inbox_result *result = new_result(worker, outcome);
-    if (result == NULL) {
-        return NULL;
-    }
-    snprintf(result->note, sizeof(result->note), "%s", reason);
-    if (verdict > PEG_FAIL) {
+    if (worker->ending == INBOX_TIMEOUT) {
         snprintf(result->note, sizeof(result->note),
-                 "handle() returned %d, which is no verdict", (int)verdict);
+                 "no verdict within %lld ms",
+                 (long long)worker->plugin->config->timeout_ms);
+        return;
     }
-    if (outcome == INBOX_FAIL) {
-        result->next = INBOX_BURY;
-    } else if (outcome == INBOX_RETRY) {
-        try_again(result, worker, delay_ms);
-    }
-    announce(worker, result);
-    put_down(worker);
-    worker->state = WORKER_IDLE;
-    worker->handled++;
-    return result;
+    char end[64];
+    runner_describe_end(status, end, sizeof(end));
+    snprintf(result->note, sizeof(result->note), "runner %s",
+             worker->fault != NULL ? worker->fault : end);
 }
 
-struct inbox_result *
-worker_accident(struct worker *worker, int status)
+struct attempt *
+worker_accident(struct worker *worker, int status, unsigned generation)
 {
-    struct inbox_result *result = new_result(worker, worker->ending);
-    if (result == NULL) {
-        return NULL;
+    struct inbox_result *result = worker->attempt->result;
+    attempt_end(worker->attempt, worker->ending);
+    describe(worker, status, result);
+    result->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    result->generation = generation;
+    snprintf(result->digest, sizeof(result->digest), "%s",
+             worker->plugin->snapshot.digest);
+    if (worker->evidence.len > 0) { /* without memory there is none */
+        result->evidence = strdup(worker->evidence.text);
     }
-    if (worker->ending == INBOX_LOST) {
-        snprintf(result->note, sizeof(result->note),
-                 "stopped before it ended: run again");
-        result->next = INBOX_AGAIN;
-        result->due_ms = clock_wall_ms();
-    } else {
-        char end[64];
-        runner_describe_end(status, end, sizeof(end));
-        if (worker->ending == INBOX_TIMEOUT) {
-            snprintf(result->note, sizeof(result->note),
-                     "no verdict within %lld ms",
-                     (long long)worker->plugin->config->timeout_ms);
-        } else {
-            snprintf(result->note, sizeof(result->note), "runner %s",
-                     worker->fault != NULL ? worker->fault : end);
-        }
-        try_again(result, worker, -1);
-    }
-    announce(worker, result);
-    put_down(worker);
-    return result;
+    return worker_put_down(worker);
 }

@@ -4,14 +4,16 @@
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
 
+#include "delivery/evidence.h"
 #include "inbox/inbox.h"
 #include "log.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct lane;
+struct attempt;
 struct plugin;
+struct pool;
 struct runner;
 struct worker;
 
@@ -31,25 +33,27 @@ enum worker_state {
 };
 
 struct worker {
-    struct worker *next; /* of its lane */
-    struct lane *lane;
+    struct worker *next; /* of its pool */
+    struct pool *pool;
     struct runner *runner;
     const struct plugin *plugin;
+    uint64_t serial; /* names it for lookups, which may outlive it */
     enum worker_state state;
-    struct inbox_claim *claim; /* in work, or NULL */
-    int64_t deadline_ms;       /* monotonic; of the claim in work */
-    int64_t begun_us;          /* monotonic */
-    int64_t begun_ms;          /* wall clock */
+    struct attempt *attempt;   /* in work, or NULL */
+    int is_trial;              /* ... begun while the plugin was in doubt */
+    int is_looking;            /* ... and waits for a key's value */
+    int64_t deadline_ms;       /* monotonic; of the attempt in work */
     enum inbox_outcome ending; /* why it ends: CRASH, TIMEOUT, LOST */
     const char *fault;         /* what it was killed for; NULL: its end tells */
     unsigned long handled;
     struct log_limit lines; /* what the plugin may say and print */
+    struct evidence evidence;
     struct source socket, output, end;
 };
 
-/** Send the claim, which the worker takes over, to its idle runner.
+/** Send the attempt, which the worker takes over, to its idle runner.
  * @return RC_OK, or RC_CLOSED / RC_NOMEM: end the worker */
-int worker_begin(struct worker *worker, struct inbox_claim *claim);
+int worker_begin(struct worker *worker, struct attempt *attempt);
 
 /** Lines that one runner may log in a second: a flood is the plugin's trouble,
  * not that of the others. */
@@ -58,20 +62,25 @@ int worker_begin(struct worker *worker, struct inbox_claim *claim);
 /** The event in work, for the log: "-" when there is none. */
 const char *worker_event(const struct worker *worker, struct log_value *room);
 
-/** Whether the plugin may have one more line in the log; tells of those that
- * were dropped before it. */
-int worker_may_log(struct worker *worker);
+/** The plugin has one more line for the log: keep it as evidence, and tell of
+ * lines that were dropped before it.
+ * @return 1 to log it, 0 when there are too many */
+int worker_may_log(struct worker *worker, const char *line, size_t len);
 
 /** Pass on what the plugin printed, as log lines. */
 void worker_output(struct worker *worker, int flush);
 
-/** Turn a verdict frame's content into the claim's result, for the inbox. The
- * worker is idle after it. NULL when out of memory. */
-struct inbox_result *worker_verdict(struct worker *worker, uint32_t verdict,
-                                    int64_t delay_ms, const char *reason);
+/** Tell its runner what it looked for. The answer is dropped when the runner
+ * does not wait for one any more.
+ * @return as worker_begin() */
+int worker_tell(struct worker *worker, const struct inbox_lookup *lookup);
 
-/** The result of a claim whose worker ended with wait status `status`.
- * NULL when out of memory. */
-struct inbox_result *worker_accident(struct worker *worker, int status);
+/** Take the attempt out of the worker's hands. */
+struct attempt *worker_put_down(struct worker *worker);
+
+/** Its runner ended with wait status `status`, with an attempt in work: note
+ * what there is to know of it, and take it out of the worker's hands. */
+struct attempt *worker_accident(struct worker *worker, int status,
+                                unsigned generation);
 
 #endif

@@ -10,6 +10,7 @@
 #include "plugin/generation.h"
 #include "stripe/event.h"
 #include "stripe/signature.h"
+#include "stripe/twin.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,11 +88,25 @@ log_stored(const struct intake_post *post, const struct event *event,
         log_write(LOG_DEBUG, "http",
                   put->duplicate ? "event repeated" : "event stored",
                   "event=%s type=%s endpoint=%s secret=%s pending=%zu "
-                  "remote=%s",
+                  "twins=%zu remote=%s",
                   id, log_quote(&type, event->type, strlen(event->type)),
                   post->endpoint->name, put->secret, put->pending,
+                  put->collapsed,
                   log_quote(&remote, post->remote, strlen(post->remote)));
     }
+}
+
+/* Whether one of the subscribers wants only the first of twins. */
+static int
+wants_twins(const struct generation *generation, const uint32_t *plugins,
+            size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (generation_plugin(generation, plugins[i])->config->collapse_twins) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static enum answer
@@ -113,6 +128,11 @@ store(const struct generation *generation, struct inbox *inbox,
         .plugin_count = generation_route(generation, post->endpoint,
                                          event->type, event->livemode, plugins),
     };
+    unsigned char twin[TWIN_BYTES];
+    if (wants_twins(generation, plugins, put.plugin_count) &&
+        twin_key(event, post->body, post->body_len, twin)) {
+        put.twin = twin;
+    }
     if (inbox_put(inbox, &put, STORE_WAIT_MS) != RC_OK) {
         return ANSWER_UNAVAILABLE; /* the inbox has logged why */
     }

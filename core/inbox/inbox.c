@@ -6,12 +6,16 @@
 #include "error.h"
 #include "inbox/engine.h"
 #include "inbox/writer.h"
+#include "log.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
+
+/* How often the disk is asked for its room. */
+#define ROOM_MS 250
 
 /* ---- Opening and closing -------------------------------------------- */
 
@@ -28,7 +32,8 @@ init_locks(struct inbox *inbox)
 }
 
 int
-inbox_start(struct inbox **out, struct inbox_engine *engine, struct error *err)
+inbox_start(struct inbox **out, struct inbox_engine *engine,
+            const struct inbox_settings *settings, struct error *err)
 {
     struct inbox *inbox = calloc(1, sizeof(*inbox));
     if (inbox == NULL) {
@@ -38,6 +43,13 @@ inbox_start(struct inbox **out, struct inbox_engine *engine, struct error *err)
     inbox->engine = engine;
     inbox->puts_end = &inbox->puts;
     inbox->results_end = &inbox->results;
+    inbox->actions_end = &inbox->actions;
+    inbox->lookups_end = &inbox->lookups;
+    inbox->retention_ms = settings->retention_ms;
+    inbox->min_free_bytes = settings->min_free_bytes;
+    inbox->clock_offset_ms = clock_wall_ms() - clock_boot_ms();
+    inbox->prune_mono_ms = clock_mono_ms();
+    atomic_store(&inbox->has_room, 1);
     atomic_store(&inbox->turned_mono_ms, clock_mono_ms());
     init_locks(inbox);
 
@@ -53,11 +65,12 @@ inbox_start(struct inbox **out, struct inbox_engine *engine, struct error *err)
 }
 
 int
-inbox_open(struct inbox **out, const char *path, struct error *err)
+inbox_open(struct inbox **out, const struct inbox_settings *settings,
+           struct error *err)
 {
     struct inbox_engine *engine;
-    int rc = sqlite_open(&engine, path, err);
-    return rc == RC_OK ? inbox_start(out, engine, err) : rc;
+    int rc = sqlite_open(&engine, settings->path, err);
+    return rc == RC_OK ? inbox_start(out, engine, settings, err) : rc;
 }
 
 void
@@ -66,7 +79,7 @@ inbox_close(struct inbox *inbox)
     if (inbox == NULL) {
         return;
     }
-    inbox_listen(inbox, NULL, NULL);
+    inbox_listen(inbox, NULL);
     if (inbox->writer_runs) {
         pthread_mutex_lock(&inbox->lock);
         inbox->closing = 1;
@@ -74,8 +87,9 @@ inbox_close(struct inbox *inbox)
         pthread_mutex_unlock(&inbox->lock);
         pthread_join(inbox->writer, NULL);
     }
-    writer_free_results(
-        inbox->results); /* only when the store fails: run again */
+    /* Only when the store fails: they will be run again. */
+    writer_free_results(inbox->results);
+    inbox_lookups_free(inbox->lookups);
     inbox->engine->ops->close(inbox->engine);
     pthread_cond_destroy(&inbox->work);
     pthread_mutex_destroy(&inbox->lock);
@@ -84,32 +98,38 @@ inbox_close(struct inbox *inbox)
     free(inbox);
 }
 
+static int
+make_demand_locked(struct inbox *inbox, uint32_t plugin)
+{
+    if (writer_demand_locked(inbox, plugin) != NULL) {
+        return RC_OK;
+    }
+    struct demand *more = realloc(inbox->demands, (inbox->demand_count + 1) *
+                                                      sizeof(*inbox->demands));
+    if (more == NULL) {
+        return RC_NOMEM;
+    }
+    inbox->demands = more;
+    inbox->demands[inbox->demand_count++] = (struct demand){.plugin = plugin};
+    return RC_OK;
+}
+
 int
-inbox_plugin_id(struct inbox *inbox, const char *name, uint32_t *id,
-                struct error *err)
+inbox_register(struct inbox *inbox, const struct inbox_policy *policy,
+               struct inbox_plugin *out, struct error *err)
 {
     pthread_mutex_lock(&inbox->engine_lock);
-    int rc = inbox->engine->ops->plugin_id(inbox->engine, name, id, err);
+    int rc = inbox->engine->ops->register_plugin(inbox->engine, policy,
+                                                 clock_wall_ms(), out, err);
     pthread_mutex_unlock(&inbox->engine_lock);
     if (rc != RC_OK) {
         return rc;
     }
-
     pthread_mutex_lock(&inbox->lock);
-    if (writer_demand_locked(inbox, *id) == NULL) {
-        struct demand *more =
-            realloc(inbox->demands,
-                    (inbox->demand_count + 1) * sizeof(*inbox->demands));
-        if (more == NULL) {
-            rc = error_set(err, RC_NOMEM, "inbox: out of memory");
-        } else {
-            inbox->demands = more;
-            inbox->demands[inbox->demand_count++] =
-                (struct demand){.plugin = *id};
-        }
-    }
+    rc = make_demand_locked(inbox, out->id);
+    writer_look_again_locked(inbox); /* its order may be another now */
     pthread_mutex_unlock(&inbox->lock);
-    return rc;
+    return rc == RC_OK ? RC_OK : error_set(err, rc, "inbox: out of memory");
 }
 
 /* ---- The calls of other threads ------------------------------------- */
@@ -158,11 +178,36 @@ await_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
     return atomic_load(&put->rc);
 }
 
+/* Whether the disk has room for more, looked at now and then: with less than
+ * the reserve nothing new is taken, so that verdicts can still be written. */
+static int
+has_room(struct inbox *inbox)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (inbox->min_free_bytes == 0 ||
+        now_ms - atomic_load(&inbox->room_mono_ms) < ROOM_MS) {
+        return atomic_load(&inbox->has_room);
+    }
+    atomic_store(&inbox->room_mono_ms, now_ms);
+    int room =
+        inbox->engine->ops->has_room(inbox->engine, inbox->min_free_bytes);
+    if (atomic_exchange(&inbox->has_room, room) != room) {
+        log_write(room ? LOG_INFO : LOG_ERROR, "inbox",
+                  room ? "the disk has room again" : "the disk is nearly full",
+                  "min_free=%lld action=%s", (long long)inbox->min_free_bytes,
+                  room ? "take_posts" : "reply_503");
+    }
+    return room;
+}
+
 int
 inbox_put(struct inbox *inbox, struct inbox_put *put, int64_t wait_ms)
 {
     if (inbox_stalled_ms(inbox) > wait_ms) {
         return RC_BUSY; /* the disk hangs: it would not come to its turn */
+    }
+    if (!has_room(inbox)) {
+        return RC_FULL;
     }
     put->next = NULL;
     put->taken = 0;
@@ -192,14 +237,18 @@ forget_wishes_locked(struct inbox *inbox)
 }
 
 void
-inbox_listen(struct inbox *inbox, inbox_claims_fn *fn, void *arg)
+inbox_listen(struct inbox *inbox, const struct inbox_listener *listener)
 {
+    static const struct inbox_listener nobody;
     pthread_mutex_lock(&inbox->lock);
-    inbox->claims_fn = fn;
-    inbox->claims_arg = arg;
-    inbox->listener++;
+    struct inbox_lookup *unheard = inbox->lookups;
+    inbox->listener = listener != NULL ? *listener : nobody;
+    inbox->listener_number++;
+    inbox->lookups = NULL;
+    inbox->lookups_end = &inbox->lookups;
     forget_wishes_locked(inbox);
     pthread_mutex_unlock(&inbox->lock);
+    inbox_lookups_free(unheard);
 }
 
 void
@@ -207,9 +256,20 @@ inbox_want(struct inbox *inbox, uint32_t plugin, unsigned count)
 {
     pthread_mutex_lock(&inbox->lock);
     struct demand *demand = writer_demand_locked(inbox, plugin);
-    if (demand != NULL && inbox->claims_fn != NULL) {
+    if (demand != NULL && inbox->listener.claims != NULL) {
         demand->wanted += count;
         pthread_cond_signal(&inbox->work);
+    }
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+void
+inbox_unwant(struct inbox *inbox, uint32_t plugin)
+{
+    pthread_mutex_lock(&inbox->lock);
+    struct demand *demand = writer_demand_locked(inbox, plugin);
+    if (demand != NULL) {
+        demand->wanted = 0;
     }
     pthread_mutex_unlock(&inbox->lock);
 }
@@ -226,11 +286,77 @@ void
 inbox_finish(struct inbox *inbox, struct inbox_result *result)
 {
     result->link = NULL;
+    result->clock_ms = clock_wall_ms() - clock_boot_ms();
     pthread_mutex_lock(&inbox->lock);
     *inbox->results_end = result;
     inbox->results_end = &result->link;
     pthread_cond_signal(&inbox->work);
     pthread_mutex_unlock(&inbox->lock);
+}
+
+void
+inbox_look_up(struct inbox *inbox, struct inbox_lookup *lookup)
+{
+    lookup->next = NULL;
+    lookup->value = NULL;
+    pthread_mutex_lock(&inbox->lock);
+    *inbox->lookups_end = lookup;
+    inbox->lookups_end = &lookup->next;
+    pthread_cond_signal(&inbox->work);
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+/* @return RC_OK, or RC_CLOSED: it was not queued */
+static int
+queue_action(struct inbox *inbox, struct inbox_action *action)
+{
+    action->next = NULL;
+    pthread_mutex_lock(&inbox->lock);
+    int closing = inbox->closing;
+    if (!closing) {
+        *inbox->actions_end = action;
+        inbox->actions_end = &action->next;
+        pthread_cond_signal(&inbox->work);
+    }
+    pthread_mutex_unlock(&inbox->lock);
+    return closing ? RC_CLOSED : RC_OK;
+}
+
+int
+inbox_act(struct inbox *inbox, struct inbox_action *action)
+{
+    int64_t job = action->job != NULL ? action->job->id : 0;
+    action->is_async = 0;
+    atomic_store(&action->rc, RC_UNKNOWN);
+    sem_init(&action->finished, 0, 0);
+    int rc = queue_action(inbox, action);
+    if (rc == RC_OK) {
+        while (sem_wait(&action->finished) != 0) {
+            /* interrupted: go on waiting */
+        }
+        rc = atomic_load(&action->rc);
+    }
+    sem_destroy(&action->finished);
+    if (rc != RC_OK && action->job != NULL) {
+        action->job->id = job; /* a new one is not there */
+    }
+    return rc;
+}
+
+void
+inbox_keep_held(struct inbox *inbox, const struct inbox_plugin *plugin)
+{
+    struct inbox_action *action = calloc(1, sizeof(*action));
+    if (action == NULL) {
+        return; /* a little time held will count as age: no more than that */
+    }
+    action->kind = INBOX_KEEP_HELD;
+    action->plugin = plugin->id;
+    action->state = *plugin;
+    action->is_async = 1;
+    if (queue_action(inbox, action) != RC_OK) {
+        free(action);
+    }
 }
 
 int
@@ -239,7 +365,7 @@ inbox_ready(struct inbox *inbox)
     pthread_mutex_lock(&inbox->lock);
     int ready = !inbox->failed && !inbox->closing;
     pthread_mutex_unlock(&inbox->lock);
-    return ready;
+    return ready && has_room(inbox);
 }
 
 int64_t
@@ -266,5 +392,31 @@ inbox_claims_free(struct inbox_claim *claims)
         struct inbox_claim *next = claims->next;
         free(claims);
         claims = next;
+    }
+}
+
+void
+inbox_result_free(struct inbox_result *result)
+{
+    if (result == NULL) {
+        return;
+    }
+    while (result->changes != NULL) {
+        struct inbox_change *next = result->changes->next;
+        free(result->changes);
+        result->changes = next;
+    }
+    free(result->evidence);
+    free(result);
+}
+
+void
+inbox_lookups_free(struct inbox_lookup *lookups)
+{
+    while (lookups != NULL) {
+        struct inbox_lookup *next = lookups->next;
+        free(lookups->value);
+        free(lookups);
+        lookups = next;
     }
 }

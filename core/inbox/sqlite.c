@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static struct sqlite_engine *
@@ -66,6 +67,20 @@ sqlite_bind_cstr(sqlite3_stmt *stmt, int at, const char *text)
     sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
 }
 
+int
+sqlite_number(struct sqlite_engine *engine, enum sqlite_query query,
+              int64_t *out, struct error *err)
+{
+    sqlite3_stmt *stmt = engine->queries[query];
+    int code = sqlite3_step(stmt);
+    *out = code == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    int rc = code == SQLITE_ROW || code == SQLITE_DONE
+                 ? RC_OK
+                 : sqlite_failure(engine, err, sqlite3_sql(stmt));
+    sqlite3_reset(stmt);
+    return rc;
+}
+
 /* ---- A batch -------------------------------------------------------- */
 
 static int
@@ -73,15 +88,31 @@ apply(struct sqlite_engine *engine, struct inbox_batch *batch,
       struct error *err)
 {
     int rc = RC_OK;
+    batch->closed = 0;
+    batch->buried = 0;
+    if (batch->jump_ms != 0) {
+        rc = sqlite_jump(engine, batch->jump_ms, err);
+    }
     for (struct inbox_put *p = batch->puts; p && rc == RC_OK; p = p->next) {
         rc = sqlite_put(engine, p, err);
     }
     for (struct inbox_result *r = batch->results; r && rc == RC_OK;
          r = r->link) {
-        rc = sqlite_result(engine, r, err);
+        rc = sqlite_result(engine, batch, r, err);
+    }
+    for (struct inbox_action *a = batch->actions; a && rc == RC_OK;
+         a = a->next) {
+        rc = sqlite_act(engine, a, err);
+    }
+    for (struct inbox_lookup *l = batch->lookups; l && rc == RC_OK;
+         l = l->next) {
+        rc = sqlite_look_up(engine, l, err);
+    }
+    if (batch->prune.before_ms != 0 && rc == RC_OK) {
+        rc = sqlite_prune(engine, batch, err);
     }
     for (size_t i = 0; i < batch->want_count && rc == RC_OK; i++) {
-        rc = sqlite_claim(engine, &batch->wants[i], batch->now_ms, err);
+        rc = sqlite_claim(engine, batch, &batch->wants[i], err);
     }
     return rc;
 }
@@ -120,6 +151,8 @@ commit_batch(struct inbox_engine *base, struct inbox_batch *batch,
         if (!sqlite3_get_autocommit(engine->db)) {
             sqlite_run(engine, QUERY_ROLLBACK, NULL);
         }
+        /* What is remembered of plugins may be what was not written. */
+        sqlite_load_plugins(engine, NULL); /* if it fails, so will the next */
     }
     return rc;
 }
@@ -131,32 +164,16 @@ probe(struct inbox_engine *base, struct error *err)
 }
 
 static int
-plugin_id(struct inbox_engine *base, const char *name, uint32_t *id,
-          struct error *err)
+has_room(struct inbox_engine *base, int64_t min_free)
 {
-    struct sqlite_engine *engine = self(base);
-    sqlite3_stmt *stmt = NULL;
-    static const char insert[] =
-        "INSERT INTO plugin(name) VALUES(?1) ON CONFLICT DO NOTHING";
-    static const char select[] = "SELECT id FROM plugin WHERE name = ?1";
-    const char *const steps[] = {insert, select};
-
-    for (size_t i = 0; i < 2; i++) {
-        if (sqlite3_prepare_v2(engine->db, steps[i], -1, &stmt, NULL) !=
-            SQLITE_OK) {
-            return sqlite_failure(engine, err, "cannot look up a plugin");
-        }
-        sqlite_bind_cstr(stmt, 1, name);
-        int code = sqlite3_step(stmt);
-        if (code == SQLITE_ROW) {
-            *id = (uint32_t)sqlite3_column_int64(stmt, 0);
-        }
-        sqlite3_finalize(stmt);
-        if (code != SQLITE_ROW && code != SQLITE_DONE) {
-            return sqlite_failure(engine, err, "cannot look up a plugin");
-        }
+    struct statvfs disk;
+    const char *path = sqlite3_db_filename(self(base)->db, "main");
+    if (statvfs(path, &disk) != 0) {
+        return 1; /* it cannot tell: a write will */
     }
-    return RC_OK;
+    int64_t sixteenth = (int64_t)(disk.f_blocks / 16 * disk.f_frsize);
+    int64_t free_bytes = (int64_t)(disk.f_bavail * disk.f_frsize);
+    return free_bytes >= (min_free < sixteenth ? min_free : sixteenth);
 }
 
 /* ---- Opening and closing -------------------------------------------- */
@@ -172,13 +189,15 @@ close_engine(struct inbox_engine *base)
     if (engine->lock_fd >= 0) {
         close(engine->lock_fd);
     }
+    free(engine->plugins);
     free(engine);
 }
 
 static const struct inbox_engine_ops sqlite_ops = {
     .commit = commit_batch,
-    .plugin_id = plugin_id,
+    .register_plugin = sqlite_register,
     .probe = probe,
+    .has_room = has_room,
     .close = close_engine,
 };
 
@@ -270,6 +289,9 @@ sqlite_open(struct inbox_engine **out, const char *path, struct error *err)
     }
     if (rc == RC_OK) {
         rc = sqlite_prepare_queries(engine, err);
+    }
+    if (rc == RC_OK) {
+        rc = sqlite_load_plugins(engine, err);
     }
     if (rc == RC_OK) {
         rc = flush_folder(path, err);

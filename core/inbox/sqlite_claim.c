@@ -1,11 +1,12 @@
-/* core/inbox/sqlite_claim.c: handing deliveries out and taking results back,
- * inside a batch's transaction.
+/* core/inbox/sqlite_claim.c: handing deliveries out, inside a batch's
+ * transaction.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "inbox/sqlite_engine.h"
 
 #include "error.h"
 #include "log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,19 +14,20 @@
  * rows must not change under a query that is still reading them. */
 #define PICK_MAX 64
 
-enum { STATE_READY = 0, STATE_DEAD = 3 };
+#define CLASSES 3
 
-/* ---- Claims --------------------------------------------------------- */
+/* ---- An event ------------------------------------------------------- */
 
-/* Columns 0 to 5 of QUERY_LOAD are text, laid out one after the other behind
+/* Columns 0 to 6 of QUERY_LOAD are text, laid out one after the other behind
  * the struct and the body. */
-#define LOAD_TEXTS 6
+#define LOAD_TEXTS 7
+#define LOAD_BODY  11
 
 static struct inbox_claim *
 read_claim(sqlite3_stmt *load)
 {
     size_t size = sizeof(struct inbox_claim);
-    size_t body_len = (size_t)sqlite3_column_bytes(load, 10);
+    size_t body_len = (size_t)sqlite3_column_bytes(load, LOAD_BODY);
     for (int i = 0; i < LOAD_TEXTS; i++) {
         size += (size_t)sqlite3_column_bytes(load, i) + 1;
     }
@@ -37,8 +39,9 @@ read_claim(sqlite3_stmt *load)
 
     char *at = (char *)(claim + 1);
     const char **const texts[LOAD_TEXTS] = {
-        &claim->event_id,    &claim->type,      &claim->account,
-        &claim->api_version, &claim->object_id, &claim->signature};
+        &claim->event_id,      &claim->type,      &claim->account,
+        &claim->api_version,   &claim->object_id, &claim->signature,
+        &claim->snapshot_event};
     for (int i = 0; i < LOAD_TEXTS; i++) {
         size_t len = (size_t)sqlite3_column_bytes(load, i);
         memcpy(at, sqlite3_column_text(load, i), len);
@@ -47,15 +50,15 @@ read_claim(sqlite3_stmt *load)
         at += len + 1;
     }
     if (body_len > 0) {
-        memcpy(at, sqlite3_column_blob(load, 10), body_len);
+        memcpy(at, sqlite3_column_blob(load, LOAD_BODY), body_len);
     }
     at[body_len] = '\0';
     claim->body = at;
     claim->body_len = body_len;
-    claim->created_s = sqlite3_column_int64(load, 6);
-    claim->received_ms = sqlite3_column_int64(load, 7);
-    claim->livemode = sqlite3_column_int(load, 8);
-    claim->thin = sqlite3_column_int(load, 9);
+    claim->created_s = sqlite3_column_int64(load, 7);
+    claim->received_ms = sqlite3_column_int64(load, 8);
+    claim->livemode = sqlite3_column_int(load, 9);
+    claim->thin = sqlite3_column_int(load, 10);
     return claim;
 }
 
@@ -80,20 +83,7 @@ load_event(struct sqlite_engine *engine, int64_t seq, struct inbox_claim **out,
     return rc;
 }
 
-/* A delivery without its event can never be handed out. It must not stand in
- * the way of the others. */
-static int
-bury(struct sqlite_engine *engine, const struct inbox_want *want, int64_t seq,
-     struct error *err)
-{
-    sqlite3_stmt *stmt = engine->queries[QUERY_BURY];
-    sqlite3_bind_int64(stmt, 1, seq);
-    sqlite3_bind_int64(stmt, 2, want->plugin);
-    log_write(LOG_ERROR, "inbox", "event is damaged",
-              "seq=%lld plugin_id=%u action=dead_letter", (long long)seq,
-              want->plugin);
-    return sqlite_run(engine, QUERY_BURY, err);
-}
+/* ---- One delivery --------------------------------------------------- */
 
 static int
 take(struct sqlite_engine *engine, struct inbox_claim *claim, int64_t now_ms,
@@ -104,10 +94,16 @@ take(struct sqlite_engine *engine, struct inbox_claim *claim, int64_t now_ms,
     sqlite3_bind_int64(stmt, 1, claim->seq);
     sqlite3_bind_int64(stmt, 2, claim->plugin);
     sqlite3_bind_int64(stmt, 3, now_ms);
+    sqlite3_bind_int64(stmt, 4, sqlite_held_ms(engine, claim->plugin, now_ms));
     if (sqlite3_step(stmt) == SQLITE_ROW) {
         claim->attempt = (uint32_t)sqlite3_column_int64(stmt, 0);
         claim->lease = sqlite3_column_int64(stmt, 1);
         claim->first_ms = sqlite3_column_int64(stmt, 2);
+        claim->held_ms = sqlite3_column_int64(stmt, 3);
+        claim->spared = (uint32_t)sqlite3_column_int64(stmt, 4);
+        claim->crashes = (uint32_t)sqlite3_column_int64(stmt, 5);
+        claim->replay = sqlite3_column_int(stmt, 6) == INBOX_REPLAYED;
+        claim->job = sqlite3_column_int64(stmt, 7);
     } else {
         rc = sqlite_failure(engine, err, "cannot claim a delivery");
     }
@@ -115,19 +111,82 @@ take(struct sqlite_engine *engine, struct inbox_claim *claim, int64_t now_ms,
     return rc;
 }
 
+/* A delivery without its event can never be handed out. It must not stand in
+ * the way of the others. */
 static int
-pick(struct sqlite_engine *engine, const struct inbox_want *want,
-     int64_t now_ms, int64_t *seqs, unsigned *count, struct error *err)
+bury_damaged(struct sqlite_engine *engine, struct inbox_batch *batch,
+             struct inbox_claim *lease, struct error *err)
 {
-    sqlite3_stmt *stmt = engine->queries[QUERY_PICK];
-    unsigned room = want->count < PICK_MAX ? want->count : PICK_MAX;
+    log_write(LOG_ERROR, "inbox", "event is damaged",
+              "seq=%lld plugin_id=%u action=dead_letter", (long long)lease->seq,
+              lease->plugin);
+    struct inbox_result result = {
+        .seq = lease->seq,
+        .plugin = lease->plugin,
+        .outcome = INBOX_FAIL,
+        .next = INBOX_BURY,
+        .started_ms = batch->now_ms,
+        .note = "the event or its bytes are missing in the inbox",
+    };
+    int rc = take(engine, lease, batch->now_ms, err);
+    result.attempt = lease->attempt;
+    result.lease = lease->lease;
+    result.job = lease->job;
+    return rc == RC_OK ? sqlite_result(engine, batch, &result, err) : rc;
+}
+
+/* `*end` gets the claim, and moves on; not if the event is damaged, nor if its
+ * body is more than the `room` that others have left, which is none then. */
+static int
+claim_one(struct sqlite_engine *engine, struct inbox_batch *batch,
+          struct inbox_want *want, int64_t seq, struct inbox_claim ***end,
+          size_t *room, struct error *err)
+{
+    struct inbox_claim *claim;
+    int rc = load_event(engine, seq, &claim, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (claim == NULL) {
+        struct inbox_claim lease = {.seq = seq, .plugin = want->plugin};
+        return bury_damaged(engine, batch, &lease, err);
+    }
+    int fits = claim->body_len <= *room;
+    *room = fits ? *room - claim->body_len : 0;
+    if (!fits && want->claimed > 0) {
+        free(claim);
+        return RC_OK; /* the next go brings it */
+    }
+    claim->seq = seq;
+    claim->plugin = want->plugin;
+    **end = claim; /* owned by the want from here on */
+    *end = &claim->next;
+    want->claimed++;
+    return take(engine, claim, batch->now_ms, err);
+}
+
+/* ---- What is due ---------------------------------------------------- */
+
+struct due {
+    int64_t seq;
+    char lane[LANE_MAX];
+};
+
+static int
+pick_due(struct sqlite_engine *engine, const struct inbox_want *want,
+         int64_t now_ms, struct due *due, unsigned *count, struct error *err)
+{
+    sqlite3_stmt *stmt = engine->queries[QUERY_PICK_DUE];
     int code;
     *count = 0;
     sqlite3_bind_int64(stmt, 1, want->plugin);
     sqlite3_bind_int64(stmt, 2, now_ms);
-    sqlite3_bind_int64(stmt, 3, room);
-    while ((code = sqlite3_step(stmt)) == SQLITE_ROW && *count < room) {
-        seqs[(*count)++] = sqlite3_column_int64(stmt, 0);
+    sqlite3_bind_int64(stmt, 3, PICK_MAX);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW && *count < PICK_MAX) {
+        struct due *row = &due[(*count)++];
+        row->seq = sqlite3_column_int64(stmt, 0);
+        snprintf(row->lane, sizeof(row->lane), "%s",
+                 (const char *)sqlite3_column_text(stmt, 1));
     }
     int rc =
         code == SQLITE_DONE || code == SQLITE_ROW
@@ -135,6 +194,76 @@ pick(struct sqlite_engine *engine, const struct inbox_want *want,
             : sqlite_failure(engine, err, "cannot look for due deliveries");
     sqlite3_reset(stmt);
     return rc;
+}
+
+/* Those whose time has come are ready, or held behind another of their lane. */
+static int
+bring_due(struct sqlite_engine *engine, const struct inbox_want *want,
+          int64_t now_ms, struct error *err)
+{
+    struct due due[PICK_MAX];
+    unsigned count;
+    int rc = pick_due(engine, want, now_ms, due, &count, err);
+    for (unsigned i = 0; i < count && rc == RC_OK; i++) {
+        int state;
+        rc = sqlite_lane_return(engine, want->plugin, due[i].lane, &state, err);
+        if (rc == RC_OK) {
+            sqlite3_stmt *stmt = engine->queries[QUERY_COME_DUE];
+            sqlite3_bind_int64(stmt, 1, due[i].seq);
+            sqlite3_bind_int64(stmt, 2, want->plugin);
+            sqlite3_bind_int(stmt, 3, state);
+            rc = sqlite_run(engine, QUERY_COME_DUE, err);
+        }
+    }
+    return rc;
+}
+
+/* ---- Claims --------------------------------------------------------- */
+
+/* Ready ones of a class, lowest first; `next` of them were taken. */
+struct picked {
+    int64_t seqs[PICK_MAX];
+    unsigned count, next;
+};
+
+static int
+pick(struct sqlite_engine *engine, const struct inbox_want *want, int class,
+     struct picked *picked, struct error *err)
+{
+    sqlite3_stmt *stmt = engine->queries[QUERY_PICK];
+    unsigned room = want->count < PICK_MAX ? want->count : PICK_MAX;
+    int code;
+    picked->count = 0;
+    picked->next = 0;
+    sqlite3_bind_int64(stmt, 1, want->plugin);
+    sqlite3_bind_int(stmt, 2, class);
+    sqlite3_bind_int64(stmt, 3, room);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW && picked->count < room) {
+        picked->seqs[picked->count++] = sqlite3_column_int64(stmt, 0);
+    }
+    int rc =
+        code == SQLITE_DONE || code == SQLITE_ROW
+            ? RC_OK
+            : sqlite_failure(engine, err, "cannot look for ready deliveries");
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+/* Whose turn it is: that class, or the first that has something. NULL when
+ * nothing is left. */
+static struct picked *
+next_class(struct picked *picked, unsigned turn)
+{
+    struct picked *share = &picked[engine_share(turn)];
+    if (share->next < share->count) {
+        return share;
+    }
+    for (int class = 0; class < CLASSES; class ++) {
+        if (picked[class].next < picked[class].count) {
+            return &picked[class];
+        }
+    }
+    return NULL;
 }
 
 static int
@@ -156,96 +285,25 @@ next_due(struct sqlite_engine *engine, struct inbox_want *want,
 }
 
 int
-sqlite_claim(struct sqlite_engine *engine, struct inbox_want *want,
-             int64_t now_ms, struct error *err)
+sqlite_claim(struct sqlite_engine *engine, struct inbox_batch *batch,
+             struct inbox_want *want, struct error *err)
 {
-    int64_t seqs[PICK_MAX];
-    unsigned count;
-    int rc = pick(engine, want, now_ms, seqs, &count, err);
+    struct picked picked[CLASSES];
+    int rc = bring_due(engine, want, batch->now_ms, err);
+    for (int class = 0; class < CLASSES && rc == RC_OK; class ++) {
+        rc = pick(engine, want, class, &picked[class], err);
+    }
 
     struct inbox_claim **end = &want->claims;
-    for (unsigned i = 0; i < count && rc == RC_OK; i++) {
-        struct inbox_claim *claim;
-        rc = load_event(engine, seqs[i], &claim, err);
-        if (rc == RC_OK && claim == NULL) {
-            rc = bury(engine, want, seqs[i], err);
-            continue;
-        }
-        if (rc != RC_OK) {
-            break;
-        }
-        claim->seq = seqs[i];
-        claim->plugin = want->plugin;
-        *end = claim; /* owned by the want from here on */
-        end = &claim->next;
-        want->claimed++;
-        rc = take(engine, claim, now_ms, err);
+    struct picked *from;
+    size_t room = ENGINE_CLAIM_BYTES_MAX;
+    while (rc == RC_OK && want->claimed < want->count &&
+           want->claimed < PICK_MAX && room > 0 &&
+           (from = next_class(picked, want->turn)) != NULL) {
+        unsigned before = want->claimed;
+        rc = claim_one(engine, batch, want, from->seqs[from->next++], &end,
+                       &room, err);
+        want->turn += want->claimed - before;
     }
-    if (rc == RC_OK) {
-        rc = next_due(engine, want, err);
-    }
-    return rc;
-}
-
-/* ---- Results -------------------------------------------------------- */
-
-static int
-put_attempt(struct sqlite_engine *engine, const struct inbox_result *result,
-            struct error *err)
-{
-    sqlite3_stmt *stmt = engine->queries[QUERY_PUT_ATTEMPT];
-    sqlite3_bind_int64(stmt, 1, result->seq);
-    sqlite3_bind_int64(stmt, 2, result->plugin);
-    sqlite3_bind_int64(stmt, 3, result->attempt);
-    sqlite3_bind_int64(stmt, 4, result->started_ms);
-    sqlite3_bind_int64(stmt, 5, result->duration_us);
-    sqlite3_bind_int(stmt, 6, (int)result->outcome);
-    if (result->note[0] != '\0') {
-        sqlite_bind_cstr(stmt, 7, result->note);
-    } else {
-        sqlite3_bind_null(stmt, 7);
-    }
-    return sqlite_run(engine, QUERY_PUT_ATTEMPT, err);
-}
-
-static enum sqlite_query
-bind_result(struct sqlite_engine *engine, const struct inbox_result *result)
-{
-    enum sqlite_query query = QUERY_RESCHEDULE;
-    int state = STATE_READY;
-    switch (result->next) {
-    case INBOX_CLOSE:
-        query = QUERY_CLOSE;
-        break;
-    case INBOX_UNDO:
-        query = QUERY_UNDO;
-        break;
-    case INBOX_AGAIN:
-        break;
-    case INBOX_BURY:
-        state = STATE_DEAD;
-        break;
-    }
-    sqlite3_stmt *stmt = engine->queries[query];
-    sqlite3_bind_int64(stmt, 1, result->seq);
-    sqlite3_bind_int64(stmt, 2, result->plugin);
-    sqlite3_bind_int64(stmt, 3, result->lease);
-    if (query == QUERY_RESCHEDULE) {
-        sqlite3_bind_int(stmt, 4, state);
-        sqlite3_bind_int64(stmt, 5, result->due_ms);
-    }
-    return query;
-}
-
-int
-sqlite_result(struct sqlite_engine *engine, const struct inbox_result *result,
-              struct error *err)
-{
-    enum sqlite_query query = bind_result(engine, result);
-    int rc = sqlite_run(engine, query, err);
-    if (rc != RC_OK || sqlite3_changes(engine->db) == 0 ||
-        result->next == INBOX_UNDO) {
-        return rc; /* a stale lease changes nothing and logs nothing */
-    }
-    return put_attempt(engine, result, err);
+    return rc == RC_OK ? next_due(engine, want, err) : rc;
 }

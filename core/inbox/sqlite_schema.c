@@ -1,7 +1,9 @@
-/* core/inbox/sqlite_schema.c: the tables, how they came to be, and the queries.
+/* core/inbox/sqlite_schema.c: the tables, how they came to be, and what is done
+ * to a file before it is used.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "inbox/sqlite_engine.h"
 
+#include "clock.h"
 #include "error.h"
 #include "log.h"
 
@@ -53,82 +55,107 @@ static const char *const migrations[] = {
     " PRIMARY KEY(seq, plugin, n)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE probe(id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;"
     "INSERT INTO probe VALUES(1, 0);",
+
+    /* 2: lanes, classes and waiting as a state of its own, so that what is
+     * ready never is looked for among what is not; what does not count; dead
+     * letters by cause; evidence of crashes; twins; a store for each plugin;
+     * jobs; and the clock by which times were written. */
+    "ALTER TABLE plugin ADD COLUMN ord INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE plugin ADD COLUMN digest TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE plugin ADD COLUMN paused_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE plugin ADD COLUMN paused_until_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE plugin ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE plugin ADD COLUMN held_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE plugin ADD COLUMN held_since_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE plugin ADD COLUMN kv_bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE plugin ADD COLUMN kv_version INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN twin BLOB;"
+    "CREATE INDEX event_twin ON event(twin) WHERE twin IS NOT NULL;"
+    "CREATE INDEX event_snapshot ON event(snapshot_event)"
+    " WHERE snapshot_event <> '';"
+    "CREATE INDEX event_object ON event(object_id, seq) WHERE object_id <> '';"
+    "CREATE INDEX event_customer ON event(customer, seq) WHERE customer <> '';"
+    "DROP INDEX delivery_due;"
+    "ALTER TABLE delivery ADD COLUMN class INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery ADD COLUMN spared INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery ADD COLUMN held_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery ADD COLUMN lane TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE delivery ADD COLUMN job INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE delivery ADD COLUMN died_ms INTEGER;"
+    "ALTER TABLE delivery ADD COLUMN outcome INTEGER;"
+    "ALTER TABLE delivery ADD COLUMN cause TEXT;"
+    "UPDATE delivery SET state = 4, class = 1 WHERE state = 0 AND attempt > 0;"
+    "UPDATE delivery SET due_ms = 0 WHERE state = 0;"
+    "UPDATE delivery SET died_ms = coalesce(first_ms, 0), outcome = 3,"
+    " cause = '' WHERE state = 3;"
+    "CREATE INDEX delivery_ready ON delivery(plugin, class, seq)"
+    " WHERE state = 0;"
+    "CREATE INDEX delivery_waiting ON delivery(plugin, due_ms, seq)"
+    " WHERE state = 4;"
+    "CREATE INDEX delivery_lane ON delivery(plugin, lane, state, seq)"
+    " WHERE lane <> '';"
+    "ALTER TABLE attempt ADD COLUMN signal INTEGER;"
+    "ALTER TABLE attempt ADD COLUMN evidence TEXT;"
+    "ALTER TABLE attempt ADD COLUMN digest TEXT;"
+    "ALTER TABLE attempt ADD COLUMN generation INTEGER;"
+    "CREATE TABLE kv("
+    " plugin INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " PRIMARY KEY(plugin, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE job("
+    " id INTEGER PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL,"
+    " reason TEXT NOT NULL, filter TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+    " rate INTEGER NOT NULL, total INTEGER NOT NULL, moved INTEGER NOT NULL,"
+    " after_seq INTEGER NOT NULL, after_plugin INTEGER NOT NULL,"
+    " done INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE clock("
+    " id INTEGER PRIMARY KEY, boot TEXT NOT NULL,"
+    " offset_ms INTEGER NOT NULL) STRICT;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
-static const char *const query_texts[QUERY_COUNT] = {
-    [QUERY_BEGIN] = "BEGIN IMMEDIATE",
-    [QUERY_COMMIT] = "COMMIT",
-    [QUERY_ROLLBACK] = "ROLLBACK",
-    [QUERY_PUT_EVENT] =
-        "INSERT INTO event(event_id, type, created_s, received_ms, livemode,"
-        " thin, routed, account, api_version, object_id, customer,"
-        " snapshot_event, endpoint, secret, signature, signed_s)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-        " ?15, ?16) ON CONFLICT(event_id) DO NOTHING",
-    [QUERY_PUT_BODY] = "INSERT INTO body(seq, data) VALUES(?1, ?2)",
-    [QUERY_PUT_DELIVERY] =
-        "INSERT INTO delivery(seq, plugin, state, attempt, lease, due_ms)"
-        " VALUES(?1, ?2, 0, 0, 0, ?3)",
-    [QUERY_FIND_EVENT] =
-        "SELECT e.seq, b.data FROM event e LEFT JOIN body b ON b.seq = e.seq"
-        " WHERE e.event_id = ?1",
-    [QUERY_SEEN_ENDPOINT] =
-        "SELECT EXISTS(SELECT 1 FROM event WHERE seq = ?1 AND endpoint = ?2)"
-        " OR EXISTS(SELECT 1 FROM receipt WHERE seq = ?1 AND endpoint = ?2)",
-    [QUERY_PUT_RECEIPT] =
-        "INSERT INTO receipt(seq, received_ms, endpoint, secret, signed_s,"
-        " conflict) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [QUERY_ADD_DELIVERY] =
-        "INSERT INTO delivery(seq, plugin, state, attempt, lease, due_ms)"
-        " SELECT ?1, ?2, 0, 0, 0, ?3"
-        " WHERE NOT EXISTS(SELECT 1 FROM delivery"
-        "  WHERE seq = ?1 AND plugin = ?2)"
-        " AND NOT EXISTS(SELECT 1 FROM attempt WHERE seq = ?1 AND plugin = ?2)",
-    [QUERY_CLOSE] = "DELETE FROM delivery"
-                    " WHERE seq = ?1 AND plugin = ?2 AND lease = ?3"
-                    " AND state = 1",
-    [QUERY_RESCHEDULE] = "UPDATE delivery SET state = ?4, due_ms = ?5"
-                         " WHERE seq = ?1 AND plugin = ?2 AND lease = ?3"
-                         " AND state = 1",
-    [QUERY_UNDO] = "UPDATE delivery SET state = 0, attempt = attempt - 1,"
-                   " first_ms = iif(attempt = 1, NULL, first_ms)"
-                   " WHERE seq = ?1 AND plugin = ?2 AND lease = ?3"
-                   " AND state = 1",
-    [QUERY_PUT_ATTEMPT] =
-        "INSERT INTO attempt(seq, plugin, n, started_ms, duration_us, outcome,"
-        " note) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [QUERY_PICK] = "SELECT seq FROM delivery"
-                   " WHERE plugin = ?1 AND state = 0 AND due_ms <= ?2"
-                   " ORDER BY due_ms, seq LIMIT ?3",
-    [QUERY_TAKE] = "UPDATE delivery SET state = 1, attempt = attempt + 1,"
-                   " lease = lease + 1, first_ms = coalesce(first_ms, ?3)"
-                   " WHERE seq = ?1 AND plugin = ?2"
-                   " RETURNING attempt, lease, first_ms",
-    [QUERY_LOAD] =
-        "SELECT e.event_id, e.type, e.account, e.api_version, e.object_id,"
-        " e.signature, e.created_s, e.received_ms, e.livemode, e.thin, b.data"
-        " FROM event e JOIN body b ON b.seq = e.seq WHERE e.seq = ?1",
-    [QUERY_BURY] =
-        "UPDATE delivery SET state = 3 WHERE seq = ?1 AND plugin = ?2",
-    [QUERY_NEXT_DUE] =
-        "SELECT min(due_ms) FROM delivery WHERE plugin = ?1 AND state = 0",
-    [QUERY_PROBE] = "UPDATE probe SET n = n + 1 WHERE id = 1",
-};
-
-static int
-exec(struct sqlite_engine *engine, const char *sql, struct error *err)
+int
+sqlite_exec(struct sqlite_engine *engine, const char *sql, struct error *err)
 {
     return sqlite3_exec(engine->db, sql, NULL, NULL, NULL) == SQLITE_OK
                ? RC_OK
                : sqlite_failure(engine, err, "cannot prepare the file");
 }
 
-/* The first column of the first row, 0 if there is none. */
-static int
-ask(struct sqlite_engine *engine, const char *sql, int64_t *out,
-    struct error *err)
+int
+sqlite_exec_with(struct sqlite_engine *engine, const char *sql, int64_t first,
+                 int64_t second, struct error *err)
+{
+    while (sql[0] != '\0') {
+        sqlite3_stmt *stmt = NULL;
+        if (sqlite3_prepare_v2(engine->db, sql, -1, &stmt, &sql) != SQLITE_OK) {
+            return sqlite_failure(engine, err, "cannot prepare a statement");
+        }
+        int wanted = sqlite3_bind_parameter_count(stmt);
+        if (wanted >= 1) {
+            sqlite3_bind_int64(stmt, 1, first);
+        }
+        if (wanted >= 2) {
+            sqlite3_bind_int64(stmt, 2, second);
+        }
+        int code = sqlite3_step(stmt);
+        int rc = code == SQLITE_DONE
+                     ? RC_OK
+                     : sqlite_failure(engine, err, sqlite3_sql(stmt));
+        sqlite3_finalize(stmt);
+        if (rc != RC_OK) {
+            return rc;
+        }
+    }
+    return RC_OK;
+}
+
+int
+sqlite_ask(struct sqlite_engine *engine, const char *sql, int64_t *out,
+           struct error *err)
 {
     sqlite3_stmt *stmt = NULL;
     if (sqlite3_prepare_v2(engine->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
@@ -165,7 +192,7 @@ check_settings(struct sqlite_engine *engine, struct error *err)
 {
     int64_t synchronous;
     sqlite3_stmt *stmt = NULL;
-    int rc = ask(engine, "PRAGMA synchronous", &synchronous, err);
+    int rc = sqlite_ask(engine, "PRAGMA synchronous", &synchronous, err);
     if (rc != RC_OK) {
         return rc;
     }
@@ -193,12 +220,12 @@ migrate(struct sqlite_engine *engine, int64_t version, struct error *err)
         snprintf(finish, sizeof(finish),
                  "PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
                  (int)v + 1, APPLICATION_ID);
-        int rc = exec(engine, "BEGIN IMMEDIATE", err);
+        int rc = sqlite_exec(engine, "BEGIN IMMEDIATE", err);
         if (rc == RC_OK) {
-            rc = exec(engine, migrations[v], err);
+            rc = sqlite_exec(engine, migrations[v], err);
         }
         if (rc == RC_OK) {
-            rc = exec(engine, finish, err);
+            rc = sqlite_exec(engine, finish, err);
         }
         if (rc != RC_OK) {
             return rc;
@@ -212,12 +239,13 @@ check_identity(struct sqlite_engine *engine, int64_t *version,
                struct error *err)
 {
     int64_t id, objects;
-    int rc = ask(engine, "PRAGMA application_id", &id, err);
+    int rc = sqlite_ask(engine, "PRAGMA application_id", &id, err);
     if (rc == RC_OK) {
-        rc = ask(engine, "PRAGMA user_version", version, err);
+        rc = sqlite_ask(engine, "PRAGMA user_version", version, err);
     }
     if (rc == RC_OK) { /* most programs set neither of the two numbers */
-        rc = ask(engine, "SELECT count(*) FROM sqlite_schema", &objects, err);
+        rc = sqlite_ask(engine, "SELECT count(*) FROM sqlite_schema", &objects,
+                        err);
     }
     if (rc != RC_OK) {
         return rc;
@@ -237,26 +265,35 @@ check_identity(struct sqlite_engine *engine, int64_t *version,
     return RC_OK;
 }
 
-/* What was leased when the former process ended goes back: nobody holds it. */
+/* What was leased when the former process ended goes back: nobody holds it. It
+ * may not have begun, and that we ended is nobody's fault: it does not count.
+ */
 static int
-reset_leases(struct sqlite_engine *engine, struct error *err)
+reset_leases(struct sqlite_engine *engine, int64_t now_ms, struct error *err)
 {
+    char sql[900];
     int64_t lost;
-    int rc = exec(engine,
-                  "BEGIN IMMEDIATE;"
-                  "INSERT INTO attempt(seq, plugin, n, started_ms, duration_us,"
-                  " outcome, note)"
-                  " SELECT seq, plugin, attempt, coalesce(first_ms, due_ms), 0,"
-                  " 6, 'the daemon ended before a verdict'"
-                  " FROM delivery WHERE state = 1 AND true"
-                  " ON CONFLICT DO NOTHING;"
-                  "UPDATE delivery SET state = 0 WHERE state = 1",
-                  err);
+    snprintf(sql, sizeof(sql),
+             "BEGIN IMMEDIATE;"
+             "INSERT INTO attempt(seq, plugin, n, started_ms, duration_us,"
+             " outcome, note)"
+             " SELECT seq, plugin, attempt, %lld, 0,"
+             " 6, 'the daemon ended before a verdict'"
+             " FROM delivery WHERE state = 1 AND true"
+             " ON CONFLICT DO NOTHING;"
+             /* several of a lane can have been out when its order changed */
+             "UPDATE delivery SET state = iif(lane <> '' AND EXISTS("
+             "  SELECT 1 FROM delivery d WHERE d.plugin = delivery.plugin"
+             "  AND d.lane = delivery.lane AND d.lane <> ''"
+             "  AND d.state IN (0, 1) AND d.seq < delivery.seq), 2, 0),"
+             " spared = spared + 1, due_ms = 0 WHERE state = 1",
+             (long long)now_ms);
+    int rc = sqlite_exec(engine, sql, err);
     if (rc == RC_OK) {
-        rc = ask(engine, "SELECT changes()", &lost, err);
+        rc = sqlite_ask(engine, "SELECT changes()", &lost, err);
     }
     if (rc == RC_OK) {
-        rc = exec(engine, "COMMIT", err);
+        rc = sqlite_exec(engine, "COMMIT", err);
     }
     if (rc == RC_OK && lost > 0) {
         log_write(LOG_WARN, "inbox", "attempts without a verdict found",
@@ -271,7 +308,7 @@ sqlite_prepare_file(struct sqlite_engine *engine, struct error *err)
     int64_t version;
     int rc = check_identity(engine, &version, err);
     if (rc == RC_OK) {
-        rc = exec(engine, settings, err);
+        rc = sqlite_exec(engine, settings, err);
     }
     if (rc == RC_OK) {
         rc = check_settings(engine, err);
@@ -279,18 +316,8 @@ sqlite_prepare_file(struct sqlite_engine *engine, struct error *err)
     if (rc == RC_OK) {
         rc = migrate(engine, version, err);
     }
-    return rc == RC_OK ? reset_leases(engine, err) : rc;
-}
-
-int
-sqlite_prepare_queries(struct sqlite_engine *engine, struct error *err)
-{
-    for (size_t i = 0; i < QUERY_COUNT; i++) {
-        if (sqlite3_prepare_v3(engine->db, query_texts[i], -1,
-                               SQLITE_PREPARE_PERSISTENT, &engine->queries[i],
-                               NULL) != SQLITE_OK) {
-            return sqlite_failure(engine, err, query_texts[i]);
-        }
+    if (rc == RC_OK) {
+        rc = sqlite_check_clock(engine, err);
     }
-    return RC_OK;
+    return rc == RC_OK ? reset_leases(engine, clock_wall_ms(), err) : rc;
 }

@@ -10,11 +10,39 @@
 #include <string.h>
 #include <time.h>
 
-/* Events in one transaction. More gains nothing and makes the first wait. */
-#define BATCH_PUTS_MAX 128
-
 /* While the store fails, how often it is asked whether it works again. */
 #define PROBE_MS 500
+
+struct demand *
+writer_demand_locked(struct inbox *inbox, uint32_t plugin)
+{
+    for (size_t i = 0; i < inbox->demand_count; i++) {
+        if (inbox->demands[i].plugin == plugin) {
+            return &inbox->demands[i];
+        }
+    }
+    return NULL;
+}
+
+void
+writer_look_again_locked(struct inbox *inbox)
+{
+    for (size_t i = 0; i < inbox->demand_count; i++) {
+        inbox->demands[i].due_ms = 0;
+    }
+}
+
+void
+writer_free_results(struct inbox_result *results)
+{
+    while (results != NULL) {
+        struct inbox_result *next = results->link;
+        inbox_result_free(results);
+        results = next;
+    }
+}
+
+/* ---- Waiting for work ----------------------------------------------- */
 
 static void
 wake_at_locked(struct inbox *inbox, int64_t mono_ms)
@@ -28,6 +56,22 @@ wake_at_locked(struct inbox *inbox, int64_t mono_ms)
     pthread_cond_timedwait(&inbox->work, &inbox->lock, &at);
 }
 
+/* Milliseconds until a wish can be met; INT64_MAX for never. */
+static int64_t
+next_due_locked(const struct inbox *inbox)
+{
+    int64_t left_ms = INT64_MAX;
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < inbox->demand_count; i++) {
+        const struct demand *demand = &inbox->demands[i];
+        if (demand->wanted > 0 && demand->due_ms != INT64_MAX &&
+            demand->due_ms - now_ms < left_ms) {
+            left_ms = demand->due_ms - now_ms;
+        }
+    }
+    return left_ms;
+}
+
 /* The monotonic time at which the writer has something to do; 0 for now. */
 static int64_t
 next_work_locked(const struct inbox *inbox)
@@ -38,22 +82,18 @@ next_work_locked(const struct inbox *inbox)
     if (inbox->failed) {
         return inbox->retry_mono_ms;
     }
-    if (inbox->results != NULL) {
+    if (inbox->results != NULL || inbox->actions != NULL ||
+        inbox->lookups != NULL || batch_jump_ms(inbox, clock_wall_ms()) != 0) {
         return 0;
     }
-    int64_t left_ms = INT64_MAX;
-    int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < inbox->demand_count; i++) {
-        const struct demand *demand = &inbox->demands[i];
-        if (demand->wanted > 0 && demand->due_ms != INT64_MAX &&
-            demand->due_ms - now_ms < left_ms) {
-            left_ms = demand->due_ms - now_ms;
-        }
+    int64_t left_ms = next_due_locked(inbox);
+    int64_t at_ms = left_ms == INT64_MAX ? INT64_MAX
+                    : left_ms <= 0       ? 0
+                                         : clock_mono_ms() + left_ms;
+    if (inbox->retention_ms > 0 && inbox->prune_mono_ms < at_ms) {
+        at_ms = inbox->prune_mono_ms;
     }
-    if (left_ms == INT64_MAX) {
-        return INT64_MAX;
-    }
-    return left_ms <= 0 ? 0 : clock_mono_ms() + left_ms;
+    return at_ms;
 }
 
 /* Wait for work. Returns 0 when the inbox is closing and nothing is left. */
@@ -61,7 +101,7 @@ static int
 wait_for_work_locked(struct inbox *inbox)
 {
     for (;;) {
-        if (inbox->closing && inbox->puts == NULL) {
+        if (inbox->closing && inbox->puts == NULL && inbox->actions == NULL) {
             if (inbox->results == NULL || inbox->last_try) {
                 return 0;
             }
@@ -77,190 +117,7 @@ wait_for_work_locked(struct inbox *inbox)
     }
 }
 
-static void
-take_puts_locked(struct inbox *inbox, struct inbox_batch *batch)
-{
-    struct inbox_put *last = NULL;
-    batch->puts = inbox->puts;
-    struct inbox_put *put = inbox->puts;
-    for (unsigned n = 0; put != NULL && n < BATCH_PUTS_MAX; n++) {
-        put->taken = 1;
-        last = put;
-        put = put->next;
-    }
-    inbox->puts = put;
-    if (last != NULL) {
-        last->next = NULL;
-    }
-    if (put == NULL) {
-        inbox->puts_end = &inbox->puts;
-    }
-}
-
-/* A plugin is asked for when something may be due: its time has come, or this
- * very batch brings it something. Not while the store fails: claims of unknown
- * commits would pile up to be undone. */
-static int
-take_wants_locked(struct inbox *inbox, struct inbox_batch *batch)
-{
-    batch->wants = calloc(inbox->demand_count + 1, sizeof(*batch->wants));
-    if (batch->wants == NULL) {
-        return RC_NOMEM;
-    }
-    for (const struct inbox_put *put = batch->puts; put; put = put->next) {
-        for (size_t i = 0; i < put->plugin_count; i++) {
-            for (size_t d = 0; d < inbox->demand_count; d++) {
-                if (inbox->demands[d].plugin == put->plugins[i]) {
-                    inbox->demands[d].due_ms = 0;
-                }
-            }
-        }
-    }
-    for (size_t d = 0; d < inbox->demand_count; d++) {
-        const struct demand *demand = &inbox->demands[d];
-        if (!inbox->failed && demand->wanted > 0 &&
-            demand->due_ms <= batch->now_ms) {
-            struct inbox_want *want = &batch->wants[batch->want_count++];
-            want->plugin = demand->plugin;
-            want->count = demand->wanted;
-        }
-    }
-    return RC_OK;
-}
-
-struct demand *
-writer_demand_locked(struct inbox *inbox, uint32_t plugin)
-{
-    for (size_t i = 0; i < inbox->demand_count; i++) {
-        if (inbox->demands[i].plugin == plugin) {
-            return &inbox->demands[i];
-        }
-    }
-    return NULL;
-}
-
-/* After a commit: when to look again. */
-static void
-settle_due_locked(struct inbox *inbox, const struct inbox_batch *batch)
-{
-    for (size_t i = 0; i < batch->want_count; i++) {
-        const struct inbox_want *want = &batch->wants[i];
-        writer_demand_locked(inbox, want->plugin)->due_ms = want->next_ms;
-    }
-    for (const struct inbox_result *r = batch->results; r; r = r->link) {
-        struct demand *demand = writer_demand_locked(inbox, r->plugin);
-        if (demand == NULL) {
-            continue;
-        }
-        if (r->next == INBOX_UNDO) {
-            demand->due_ms = 0;
-        } else if (r->next == INBOX_AGAIN && r->due_ms < demand->due_ms) {
-            demand->due_ms = r->due_ms;
-        }
-    }
-}
-
-/* All claims of a batch as one list. */
-static struct inbox_claim *
-join_claims(struct inbox_batch *batch)
-{
-    struct inbox_claim *all = NULL, **end = &all;
-    for (size_t i = 0; i < batch->want_count; i++) {
-        *end = batch->wants[i].claims;
-        while (*end != NULL) {
-            end = &(*end)->next;
-        }
-    }
-    return all;
-}
-
-/* Undo claims that nobody will get, or they would stay leased until the next
- * start. Ahead of all that waits: the very next transaction undoes them before
- * it claims, so that no later claim of the same number can be meant. */
-static void
-return_claims_locked(struct inbox *inbox, struct inbox_claim *claims)
-{
-    for (const struct inbox_claim *c = claims; c != NULL; c = c->next) {
-        struct inbox_result *result = calloc(1, sizeof(*result));
-        if (result == NULL) {
-            break; /* then it is the next start that finds them */
-        }
-        result->seq = c->seq;
-        result->plugin = c->plugin;
-        result->attempt = c->attempt;
-        result->lease = c->lease;
-        result->next = INBOX_UNDO;
-        result->link = inbox->results;
-        if (inbox->results == NULL) {
-            inbox->results_end = &result->link;
-        }
-        inbox->results = result;
-    }
-    inbox_claims_free(claims);
-}
-
-/* Give the claims to the listener who asked. One who came meanwhile did not,
- * and its wishes are still to be met. Under the lock, so that a listener who
- * has left is not called any more. */
-static void
-hand_over_locked(struct inbox *inbox, struct inbox_batch *batch,
-                 unsigned listener)
-{
-    struct inbox_claim *claims = join_claims(batch);
-    if (listener != inbox->listener) {
-        return_claims_locked(inbox, claims);
-        return;
-    }
-    for (size_t i = 0; i < batch->want_count; i++) {
-        const struct inbox_want *want = &batch->wants[i];
-        struct demand *demand = writer_demand_locked(inbox, want->plugin);
-        demand->wanted -=
-            want->claimed < demand->wanted ? want->claimed : demand->wanted;
-    }
-    if (claims != NULL) {
-        inbox->claims_fn(inbox->claims_arg, claims);
-    }
-}
-
-static void
-answer_puts(struct inbox_put *puts, int rc)
-{
-    while (puts != NULL) {
-        struct inbox_put *next = puts->next; /* gone once its owner wakes */
-        atomic_store(&puts->rc, rc);
-        sem_post(&puts->finished);
-        puts = next;
-    }
-}
-
-void
-writer_free_results(struct inbox_result *results)
-{
-    while (results != NULL) {
-        struct inbox_result *next = results->link;
-        free(results);
-        results = next;
-    }
-}
-
-static void
-count_batch_locked(struct inbox *inbox, const struct inbox_batch *batch)
-{
-    struct inbox_stats *stats = &inbox->stats;
-    stats->commits++;
-    for (const struct inbox_put *put = batch->puts; put; put = put->next) {
-        if (put->duplicate) {
-            stats->duplicates++;
-        } else {
-            stats->events++;
-        }
-        stats->deliveries += put->pending;
-    }
-    for (const struct inbox_result *r = batch->results; r; r = r->link) {
-        stats->closed += r->next == INBOX_CLOSE || r->next == INBOX_BURY;
-        stats->buried += r->next == INBOX_BURY;
-    }
-}
+/* ---- One batch ------------------------------------------------------ */
 
 static void
 batch_committed(struct inbox *inbox, struct inbox_batch *batch,
@@ -269,21 +126,24 @@ batch_committed(struct inbox *inbox, struct inbox_batch *batch,
     pthread_mutex_lock(&inbox->lock);
     int recovered = inbox->failed;
     inbox->failed = 0;
-    count_batch_locked(inbox, batch);
-    settle_due_locked(inbox, batch);
-    hand_over_locked(inbox, batch, listener);
+    batch_settle_locked(inbox, batch, listener);
     pthread_mutex_unlock(&inbox->lock);
 
     if (recovered) {
         log_write(LOG_INFO, "inbox", "store works again", NULL);
     }
-    answer_puts(batch->puts, RC_OK);
+    if (batch->jump_ms != 0) {
+        log_write(LOG_WARN, "inbox", "the clock was set",
+                  "by_ms=%lld action=move_what_waits",
+                  (long long)batch->jump_ms);
+    }
+    batch_answer(batch, RC_OK);
     writer_free_results(batch->results);
 }
 
 static void
-batch_failed(struct inbox *inbox, struct inbox_batch *batch, int rc,
-             const struct error *err)
+batch_failed(struct inbox *inbox, struct inbox_batch *batch, unsigned listener,
+             int rc, const struct error *err)
 {
     static struct log_limit limit;
     unsigned dropped;
@@ -298,22 +158,29 @@ batch_failed(struct inbox *inbox, struct inbox_batch *batch, int rc,
     inbox->failed = 1;
     inbox->stats.failures++;
     inbox->retry_mono_ms = clock_mono_ms() + PROBE_MS;
-    /* Results go back to the head of the queue: they must not be lost. */
-    if (batch->results != NULL) {
-        struct inbox_result *last = batch->results;
-        while (last->link != NULL) {
-            last = last->link;
-        }
-        if (inbox->results == NULL) {
-            inbox->results_end = &last->link;
-        }
-        last->link = inbox->results;
-        inbox->results = batch->results;
-    }
-    return_claims_locked(inbox, join_claims(batch)); /* of an unknown commit */
+    batch_return_locked(inbox, batch, listener, rc);
     pthread_mutex_unlock(&inbox->lock);
 
-    answer_puts(batch->puts, rc);
+    batch_answer(batch, rc);
+}
+
+/* A store that failed must have written something before it is said to work: a
+ * full disk still answers questions. */
+static int
+commit(struct inbox *inbox, struct inbox_batch *batch, int has_failed,
+       struct error *err)
+{
+    const struct inbox_engine_ops *ops = inbox->engine->ops;
+    int rc = RC_OK;
+    pthread_mutex_lock(&inbox->engine_lock);
+    if (batch_is_empty(batch) || (has_failed && !batch_writes(batch))) {
+        rc = ops->probe(inbox->engine, err);
+    }
+    if (rc == RC_OK && !batch_is_empty(batch)) {
+        rc = ops->commit(inbox->engine, batch, err);
+    }
+    pthread_mutex_unlock(&inbox->engine_lock);
+    return rc;
 }
 
 /* Commit one batch: what waits now, at most. */
@@ -324,30 +191,20 @@ write_batch(struct inbox *inbox)
     struct error err = {0};
 
     pthread_mutex_lock(&inbox->lock);
-    take_puts_locked(inbox, &batch);
-    batch.results = inbox->results;
-    inbox->results = NULL;
-    inbox->results_end = &inbox->results;
-    int rc = take_wants_locked(inbox, &batch);
-    unsigned listener = inbox->listener;
+    int rc = batch_take_locked(inbox, &batch);
+    unsigned listener = inbox->listener_number;
+    int has_failed = inbox->failed;
     pthread_mutex_unlock(&inbox->lock);
 
     if (rc != RC_OK) {
         error_set(&err, rc, "out of memory");
     } else {
-        pthread_mutex_lock(&inbox->engine_lock);
-        if (batch.puts == NULL && batch.results == NULL &&
-            batch.want_count == 0) {
-            rc = inbox->engine->ops->probe(inbox->engine, &err);
-        } else {
-            rc = inbox->engine->ops->commit(inbox->engine, &batch, &err);
-        }
-        pthread_mutex_unlock(&inbox->engine_lock);
+        rc = commit(inbox, &batch, has_failed, &err);
     }
     if (rc == RC_OK) {
         batch_committed(inbox, &batch, listener);
     } else {
-        batch_failed(inbox, &batch, rc, &err);
+        batch_failed(inbox, &batch, listener, rc, &err);
     }
     free(batch.wants);
 }

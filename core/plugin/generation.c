@@ -74,6 +74,7 @@ generation_make(struct generation **out, struct config *config, const char *dir,
         return rc;
     }
     made->config = config;
+    made->number = 1;
     *out = made;
     return RC_OK;
 }
@@ -85,7 +86,14 @@ generation_register(struct generation *generation, struct inbox *inbox,
     int rc = RC_OK;
     for (size_t i = 0; i < generation->plugin_count && rc == RC_OK; i++) {
         struct plugin *plugin = &generation->plugins[i];
-        rc = inbox_plugin_id(inbox, plugin->config->name, &plugin->id, err);
+        struct inbox_policy policy = {
+            .name = plugin->config->name,
+            .order = (enum inbox_order)plugin->config->order,
+            .collapse_twins = plugin->config->collapse_twins,
+            .digest = plugin->snapshot.digest,
+        };
+        rc = inbox_register(inbox, &policy, &plugin->stored, err);
+        plugin->id = plugin->stored.id;
     }
     return rc;
 }
@@ -146,6 +154,15 @@ type_passes(const struct plugin *plugin, const char *type)
     return 0;
 }
 
+int
+generation_passes(const struct plugin *plugin, const char *endpoint,
+                  const char *type, int livemode)
+{
+    return mode_passes(plugin->config->livemode, livemode) &&
+           endpoint_passes(plugin->config, endpoint) &&
+           type_passes(plugin, type);
+}
+
 size_t
 generation_route(const struct generation *generation,
                  const struct config_endpoint *endpoint, const char *type,
@@ -157,9 +174,7 @@ generation_route(const struct generation *generation,
     }
     for (size_t i = 0; i < generation->plugin_count; i++) {
         const struct plugin *plugin = &generation->plugins[i];
-        if (mode_passes(plugin->config->livemode, livemode) &&
-            endpoint_passes(plugin->config, endpoint->name) &&
-            type_passes(plugin, type)) {
+        if (generation_passes(plugin, endpoint->name, type, livemode)) {
             ids[count++] = plugin->id;
         }
     }

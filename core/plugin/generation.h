@@ -4,6 +4,7 @@
 #ifndef CORE_GENERATION_H
 #define CORE_GENERATION_H
 
+#include "inbox/inbox.h"
 #include "plugin/manifest.h"
 #include "plugin/snapshot.h"
 
@@ -15,7 +16,6 @@ struct config_endpoint;
 struct config_plugin;
 struct config_report;
 struct error;
-struct inbox;
 
 /** An option's checked value, as it goes to the runner. */
 struct plugin_option {
@@ -28,6 +28,7 @@ struct plugin_option {
 struct plugin {
     const struct config_plugin *config; /* name, limits, filters */
     uint32_t id;                        /* in the inbox */
+    struct inbox_plugin stored;         /* as it was when registered */
     struct snapshot snapshot;
     struct manifest manifest;
     char **events; /* what it gets: borrowed from config or manifest */
@@ -37,6 +38,7 @@ struct plugin {
 };
 
 struct generation {
+    unsigned number; /* 1 for the first of this process */
     struct config *config;
     struct plugin *plugins; /* the enabled ones */
     size_t plugin_count;
@@ -72,6 +74,11 @@ void generation_close(struct generation *generation);
 size_t generation_route(const struct generation *generation,
                         const struct config_endpoint *endpoint,
                         const char *type, int livemode, uint32_t *ids);
+
+/** Whether one plugin gets an event, as far as that plugin's own filters say.
+ */
+int generation_passes(const struct plugin *plugin, const char *endpoint,
+                      const char *type, int livemode);
 
 /** Whether the endpoint takes events of that mode at all; others are stored and
  * go to nobody. */

@@ -304,6 +304,15 @@ seat_return(struct seat *seat, int ended, unsigned long handled)
 }
 
 void
+seat_recover(struct seat *seat)
+{
+    seat->failures = 0;
+    if (seat->state == SEAT_EMPTY && !seat->host->stopping) {
+        seat->due_ms = clock_mono_ms();
+    }
+}
+
+void
 seat_stop(struct seat *seat)
 {
     if (seat->state == SEAT_LOADING || seat->state == SEAT_INIT) {

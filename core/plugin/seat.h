@@ -50,6 +50,9 @@ void seat_on_deadline(struct seat *seat);
  * away. */
 void seat_return(struct seat *seat, int ended, unsigned long handled);
 
+/** Its plugin works again: forget failures, and wait no longer. */
+void seat_recover(struct seat *seat);
+
 /** We are stopping: a runner that is still starting ends here. */
 void seat_stop(struct seat *seat);
 

@@ -16,9 +16,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A runner on its way back from another thread. */
+/* What another thread brings: a runner on its way back, or, without one, the
+ * news that its plugin works again. */
 struct homecoming {
     struct homecoming *next;
+    const struct plugin *plugin;
     struct runner *runner;
     int ended;
     unsigned long handled;
@@ -31,7 +33,8 @@ struct supervisor {
     int wake; /* eventfd, in the epoll set with a NULL pointer */
 
     pthread_mutex_t lock;
-    struct homecoming *homecomings; /* guarded by lock */
+    /* Guarded by lock; in the order in which they happened. */
+    struct homecoming *homecomings, **homecomings_end;
 };
 
 /* ---- All seats ------------------------------------------------------ */
@@ -48,6 +51,16 @@ find_seat(struct supervisor *s, const struct runner *runner)
 }
 
 static void
+recover(struct supervisor *s, const struct plugin *plugin)
+{
+    for (size_t i = 0; i < s->seat_count; i++) {
+        if (s->seats[i].plugin == plugin) {
+            seat_recover(&s->seats[i]);
+        }
+    }
+}
+
+static void
 welcome(struct supervisor *s)
 {
     uint64_t count;
@@ -55,12 +68,16 @@ welcome(struct supervisor *s)
     pthread_mutex_lock(&s->lock);
     struct homecoming *home = s->homecomings;
     s->homecomings = NULL;
+    s->homecomings_end = &s->homecomings;
     pthread_mutex_unlock(&s->lock);
 
     while (home != NULL) {
         struct homecoming *next = home->next;
-        struct seat *seat = find_seat(s, home->runner);
-        seat_return(seat, home->ended, home->handled);
+        if (home->runner == NULL) {
+            recover(s, home->plugin);
+        } else {
+            seat_return(find_seat(s, home->runner), home->ended, home->handled);
+        }
         free(home);
         home = next;
     }
@@ -105,24 +122,40 @@ supervisor_deadline_ms(const struct supervisor *s)
     return next_ms;
 }
 
+/* Takes over a copy. Returns 0 when out of memory. */
+static int
+bring(struct supervisor *s, const struct homecoming *news)
+{
+    struct homecoming *home = malloc(sizeof(*home));
+    if (home == NULL) {
+        return 0;
+    }
+    *home = *news;
+    pthread_mutex_lock(&s->lock);
+    *s->homecomings_end = home;
+    s->homecomings_end = &home->next;
+    pthread_mutex_unlock(&s->lock);
+    uint64_t one = 1;
+    (void)!write(s->wake, &one, sizeof(one)); /* full means awake already */
+    return 1;
+}
+
 void
 supervisor_return(struct supervisor *s, const struct plugin *plugin,
                   struct runner *runner, int ended, unsigned long handled)
 {
-    (void)plugin; /* its seat knows */
-    struct homecoming *home = calloc(1, sizeof(*home));
-    if (home == NULL) {
-        return; /* its seat stays taken until we stop: nothing better to do */
-    }
-    home->runner = runner;
-    home->ended = ended;
-    home->handled = handled;
-    pthread_mutex_lock(&s->lock);
-    home->next = s->homecomings;
-    s->homecomings = home;
-    pthread_mutex_unlock(&s->lock);
-    uint64_t one = 1;
-    (void)!write(s->wake, &one, sizeof(one)); /* full means awake already */
+    struct homecoming news = {
+        .plugin = plugin, .runner = runner, .ended = ended, .handled = handled};
+    /* Without memory its seat stays taken until we stop: nothing better to do.
+     */
+    (void)bring(s, &news);
+}
+
+void
+supervisor_recovered(struct supervisor *s, const struct plugin *plugin)
+{
+    struct homecoming news = {.plugin = plugin};
+    (void)bring(s, &news); /* without memory they wait out their pauses */
 }
 
 void
@@ -179,6 +212,7 @@ supervisor_open(struct supervisor **out, const struct generation *generation,
     }
     s->host.ready_fn = fn;
     s->host.ready_arg = arg;
+    s->homecomings_end = &s->homecomings;
     pthread_mutex_init(&s->lock, NULL);
     s->host.epoll = epoll_create1(EPOLL_CLOEXEC);
     s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -48,6 +48,12 @@ void supervisor_return(struct supervisor *supervisor,
                        const struct plugin *plugin, struct runner *runner,
                        int ended, unsigned long handled);
 
+/** A plugin that was broken works again: those of its runners that are to be
+ * restarted after a pause start now, and former failures are forgotten. From
+ * any thread. */
+void supervisor_recovered(struct supervisor *supervisor,
+                          const struct plugin *plugin);
+
 /** Start no more runners; those that are starting or given back leave. */
 void supervisor_stop(struct supervisor *supervisor);
 

@@ -114,11 +114,13 @@ type_known(uint16_t type)
     case WIRE_INIT:
     case WIRE_EVENT:
     case WIRE_QUIT:
+    case WIRE_VALUE:
     case WIRE_MANIFEST:
     case WIRE_REFUSED:
     case WIRE_READY:
     case WIRE_LOG:
     case WIRE_VERDICT:
+    case WIRE_LOOKUP:
         return 1;
     }
     return 0;
@@ -223,12 +225,14 @@ wire_put_event(struct wire_writer *writer, uint64_t id,
     wire_put_cstr(writer, event->key);
     wire_put_cstr(writer, event->object_id);
     wire_put_cstr(writer, event->signature);
+    wire_put_cstr(writer, event->snapshot_event);
     wire_put_i64(writer, event->created_s);
     wire_put_i64(writer, event->received_ms);
     wire_put_i64(writer, event->timeout_ms);
     wire_put_u32(writer, event->livemode);
     wire_put_u32(writer, event->thin);
     wire_put_u32(writer, event->attempt);
+    wire_put_u32(writer, event->replay);
     wire_put_str(writer, event->body, event->body_len);
 }
 
@@ -243,12 +247,14 @@ wire_get_event(struct wire_reader *reader, struct wire_event *event)
     got.key = wire_get_str(reader, NULL);
     got.object_id = wire_get_str(reader, NULL);
     got.signature = wire_get_str(reader, NULL);
+    got.snapshot_event = wire_get_str(reader, NULL);
     got.created_s = wire_get_i64(reader);
     got.received_ms = wire_get_i64(reader);
     got.timeout_ms = wire_get_i64(reader);
     got.livemode = wire_get_u32(reader);
     got.thin = wire_get_u32(reader);
     got.attempt = wire_get_u32(reader);
+    got.replay = wire_get_u32(reader);
     got.body = wire_get_str(reader, &got.body_len);
     if (wire_done(reader) != RC_OK) {
         return RC_INVALID;

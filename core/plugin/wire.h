@@ -11,6 +11,8 @@
  *   INIT options               ->
  *                              <-  READY or REFUSED
  *   EVENT id, facts, bytes     ->
+ *                              <-  LOG ... LOOKUP id
+ *   VALUE id                   ->
  *                              <-  LOG ... VERDICT id
  *   QUIT                       ->
  *                                  shutdown(), exit
@@ -24,7 +26,7 @@
 #include <stdint.h>
 
 /** Raised whenever a frame changes: an old runner must not meet a new daemon.*/
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 #define WIRE_HEADER_BYTES 16
 /** Largest payload: the largest body that can be configured, and its facts. */
@@ -38,12 +40,18 @@ enum wire_type {
     WIRE_INIT = 2,      /* u32 n, n times: str name, u32 type, str value */
     WIRE_EVENT = 3,     /* see struct wire_event; frame id names the delivery */
     WIRE_QUIT = 4,      /* no fields */
+    WIRE_VALUE = 5,     /* answer to LOOKUP: u32 1 found, 0 not, 2 cannot tell;
+                           i64 version, str value */
     WIRE_MANIFEST = 16, /* see manifest.h */
     WIRE_REFUSED = 17,  /* u32 enum wire_stage, str why and what to do */
     WIRE_READY = 18,    /* no fields */
     WIRE_LOG = 19,      /* u32 level, str text; frame id: delivery or 0 */
     WIRE_VERDICT = 20,  /* u32 verdict, i64 delay in ms or -1, str reason, i64
-                           microseconds in handle() */
+                           microseconds in handle(), u32 n keys touched, n
+                           times: str key, i64 version read or -1, u32 0 read
+                           only, 1 put, 2 delete, str value; n is 0 unless the
+                           verdict is done */
+    WIRE_LOOKUP = 21,   /* str key; one at a time, while an event is handled */
 };
 
 /** What a runner was doing when it refused. */
@@ -120,9 +128,9 @@ int wire_done(const struct wire_reader *reader);
 /** Facts and bytes of one delivery, as they travel. All borrowed. */
 struct wire_event {
     const char *event_id, *type, *account, *api_version, *key, *object_id,
-        *signature;                             /* "" when absent */
+        *signature, *snapshot_event;            /* "" when absent */
     int64_t created_s, received_ms, timeout_ms; /* for the whole call */
-    uint32_t livemode, thin, attempt;
+    uint32_t livemode, thin, attempt, replay;
     const char *body;
     size_t body_len;
 };

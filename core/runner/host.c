@@ -6,10 +6,9 @@
 #include "error.h"
 #include "json/json.h"
 #include "plugin/wire.h"
+#include "runner/facts.h"
 #include "runner/scratch.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What belongs to one call of handle(). */
@@ -17,7 +16,7 @@ struct call {
     const struct wire_event *facts;
     struct scratch scratch;
     struct host_verdict *verdict;
-    int64_t deadline_ms;
+    struct host *host;
 };
 
 /* What the plugin sees as its peg_event: constant, the call is not. */
@@ -50,19 +49,6 @@ text_len(const char *text, size_t len, size_t max)
         }
     }
     return len;
-}
-
-/* A getter has no way to say that memory is out, and a wrong answer could
- * become a wrong verdict. A crash is tried again. */
-static void *
-must_take(struct call *call, size_t size)
-{
-    void *memory = scratch_take(&call->scratch, size);
-    if (memory == NULL) {
-        fprintf(stderr, "pegboard-runner: out of memory\n");
-        abort();
-    }
-    return memory;
 }
 
 /* ---- The context ---------------------------------------------------- */
@@ -99,88 +85,20 @@ host_option_item(peg_ctx *ctx, const char *name, uint32_t index, peg_str *out)
     return settings_item(&host_of(ctx)->settings, name, index, out);
 }
 
-/* ---- Facts about the event ------------------------------------------ */
+/* ---- The event ------------------------------------------------------ */
 
 static int32_t
 host_meta_str(const peg_event *ev, int32_t field, peg_str *out)
 {
-    const struct wire_event *facts = call_of(ev)->facts;
-    const char *text = NULL;
-    switch (field) {
-    case PEG_META_ID:
-        text = facts->event_id;
-        break;
-    case PEG_META_TYPE:
-        text = facts->type;
-        break;
-    case PEG_META_ACCOUNT:
-        text = facts->account;
-        break;
-    case PEG_META_API_VERSION:
-        text = facts->api_version;
-        break;
-    case PEG_META_KEY:
-        text = facts->key;
-        break;
-    case PEG_META_OBJECT_ID:
-        text = facts->object_id;
-        break;
-    case PEG_META_SIGNATURE:
-        text = facts->signature;
-        break;
-    case PEG_META_LIVEMODE:
-    case PEG_META_CREATED:
-    case PEG_META_RECEIVED:
-    case PEG_META_ATTEMPT:
-    case PEG_META_THIN:
-        return PEG_TYPE;
-    default:
-        return PEG_ABSENT;
-    }
-    if (text[0] == '\0') {
-        return PEG_ABSENT;
-    }
-    *out = (peg_str){text, strlen(text)};
-    return PEG_OK;
+    struct call *call = call_of(ev);
+    return facts_str(call->facts, field, &call->scratch, out);
 }
 
 static int32_t
 host_meta_i64(const peg_event *ev, int32_t field, int64_t *out)
 {
-    const struct wire_event *facts = call_of(ev)->facts;
-    switch (field) {
-    case PEG_META_LIVEMODE:
-        *out = facts->livemode;
-        return PEG_OK;
-    case PEG_META_CREATED:
-        if (facts->created_s == 0) {
-            return PEG_ABSENT; /* Stripe did not exist in 1970 */
-        }
-        *out = facts->created_s;
-        return PEG_OK;
-    case PEG_META_RECEIVED:
-        *out = facts->received_ms;
-        return PEG_OK;
-    case PEG_META_ATTEMPT:
-        *out = facts->attempt;
-        return PEG_OK;
-    case PEG_META_THIN:
-        *out = facts->thin;
-        return PEG_OK;
-    case PEG_META_ID:
-    case PEG_META_TYPE:
-    case PEG_META_ACCOUNT:
-    case PEG_META_API_VERSION:
-    case PEG_META_KEY:
-    case PEG_META_OBJECT_ID:
-    case PEG_META_SIGNATURE:
-        return PEG_TYPE;
-    default:
-        return PEG_ABSENT;
-    }
+    return facts_i64(call_of(ev)->facts, field, out);
 }
-
-/* ---- The event's JSON ----------------------------------------------- */
 
 static int
 find(const peg_event *ev, const char *path, struct json_value *value)
@@ -252,7 +170,7 @@ host_json_raw(const peg_event *ev, const char *path, peg_str *out)
     if (find(ev, path, &value) != RC_OK) {
         return PEG_ABSENT;
     }
-    char *text = must_take(call, value.len + 1);
+    char *text = scratch_need(&call->scratch, value.len + 1);
     memcpy(text, value.ptr, value.len);
     text[value.len] = '\0';
     *out = (peg_str){text, value.len};
@@ -269,7 +187,7 @@ host_json_str(const peg_event *ev, const char *path, peg_str *out)
     if (value.kind != JSON_STRING) {
         return other_kind(&value);
     }
-    char *text = must_take(call_of(ev), value.len);
+    char *text = scratch_need(&call_of(ev)->scratch, value.len);
     size_t len = json_unescape(&value, text);
     *out = (peg_str){text, len};
     return PEG_OK;
@@ -332,7 +250,7 @@ host_retry_after(const peg_event *ev, int64_t delay_ms)
 static int64_t
 host_ms_left(const peg_event *ev)
 {
-    int64_t left_ms = call_of(ev)->deadline_ms - clock_mono_ms();
+    int64_t left_ms = call_of(ev)->host->deadline_ms - clock_mono_ms();
     return left_ms > 0 ? left_ms : 0;
 }
 
@@ -340,6 +258,27 @@ static void *
 host_scratch(const peg_event *ev, size_t size)
 {
     return scratch_take(&call_of(ev)->scratch, size);
+}
+
+/* ---- The store ------------------------------------------------------ */
+
+static int32_t
+host_store_get(const peg_event *ev, const char *key, peg_str *out)
+{
+    return store_get(&call_of(ev)->host->store, key, out);
+}
+
+static int32_t
+host_store_put(const peg_event *ev, const char *key, const void *bytes,
+               size_t len)
+{
+    return store_put(&call_of(ev)->host->store, key, bytes, len);
+}
+
+static int32_t
+host_store_delete(const peg_event *ev, const char *key)
+{
+    return store_delete(&call_of(ev)->host->store, key);
 }
 
 static const peg_host table = {
@@ -362,24 +301,41 @@ static const peg_host table = {
     .retry_after = host_retry_after,
     .ms_left = host_ms_left,
     .scratch = host_scratch,
+    .store_get = host_store_get,
+    .store_put = host_store_put,
+    .store_delete = host_store_delete,
 };
 
 /* ---- Calling the plugin --------------------------------------------- */
 
 void
-host_init(struct host *host, host_log_fn *log, void *log_arg)
+host_init(struct host *host, host_log_fn *log, store_ask_fn *ask, void *arg)
 {
     *host = (struct host){
         .ctx = {.host = &table},
         .log = log,
-        .log_arg = log_arg,
+        .log_arg = arg,
     };
+    store_init(&host->store, ask, arg);
 }
 
 void
 host_fini(struct host *host)
 {
     settings_fini(&host->settings);
+    store_clear(&host->store);
+}
+
+/* A handler that took "cannot tell" for "no such key" would write over what is
+ * there. */
+static void
+forbid_done(const peg_event *ev, struct host_verdict *verdict)
+{
+    static const char why[] = "the store could not be read";
+    verdict->code = PEG_RETRY;
+    if (verdict->reason_len == 0) {
+        host_reason(ev, why, sizeof(why) - 1);
+    }
 }
 
 void
@@ -390,14 +346,18 @@ host_handle(struct host *host, peg_handle_fn *handle,
     out->reason_len = 0;
     out->reason[0] = '\0';
     int64_t start_us = clock_mono_us();
-    struct call call = {.facts = facts, .verdict = out};
+    struct call call = {.facts = facts, .verdict = out, .host = host};
     if (__builtin_add_overflow(start_us / 1000, facts->timeout_ms,
-                               &call.deadline_ms)) {
-        call.deadline_ms = INT64_MAX;
+                               &host->deadline_ms)) {
+        host->deadline_ms = INT64_MAX;
     }
+    store_clear(&host->store);
     const struct delivery delivery = {.ev = {.host = &table}, .call = &call};
 
     out->code = handle(&host->ctx, &delivery.ev);
     out->took_us = clock_mono_us() - start_us;
+    if (out->code == PEG_DONE && host->store.failed) {
+        forbid_done(&delivery.ev, out);
+    }
     scratch_fini(&call.scratch);
 }

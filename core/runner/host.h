@@ -5,6 +5,7 @@
 #define CORE_HOST_H
 
 #include "runner/settings.h"
+#include "runner/store.h"
 
 #include <pegboard/plugin.h>
 #include <stddef.h>
@@ -29,6 +30,8 @@ struct host {
     struct settings settings; /* complete before the plugin is called */
     host_log_fn *log;
     void *log_arg;
+    int64_t deadline_ms; /* of the event in work; monotonic */
+    struct store store;  /* what it touched, until the next one */
 };
 
 /** What one call of handle() came to. */
@@ -40,11 +43,14 @@ struct host_verdict {
     char reason[HOST_REASON_MAX + 1];
 };
 
-void host_init(struct host *host, host_log_fn *log, void *log_arg);
+/** @param arg  for `log` and `ask` */
+void host_init(struct host *host, host_log_fn *log, store_ask_fn *ask,
+               void *arg);
 void host_fini(struct host *host);
 
 /**
- * Call handle() with one event.
+ * Call handle() with one event. What it wrote to the store counts only when
+ * the verdict is PEG_DONE.
  *
  * @param facts  borrowed; its body is text that json_check() accepted, with a
  *               NUL behind it

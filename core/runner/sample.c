@@ -133,6 +133,8 @@ read_facts(struct sample *out, const char *plugin, struct error *err)
     facts->object_id =
         text_or_empty(out, facts->thin ? "related_object.id" : "data.object.id",
                       &out->texts[4]);
+    facts->snapshot_event =
+        text_or_empty(out, "snapshot_event", &out->texts[6]);
     if (asprintf(&out->texts[5], "%s:%s", facts->event_id, plugin) < 0) {
         out->texts[5] = NULL;
         return error_set(err, RC_NOMEM, "out of memory");

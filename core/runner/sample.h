@@ -13,7 +13,7 @@ struct error; /* error.h */
 struct sample {
     struct wire_event facts; /* points into what follows */
     char *body;
-    char *texts[6];
+    char *texts[7];
 };
 
 /**

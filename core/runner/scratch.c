@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "runner/scratch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define CHUNK_BYTES 4096 /* most events need no second one */
@@ -48,6 +49,17 @@ scratch_take(struct scratch *scratch, size_t size)
     }
     max_align_t *memory = chunk->data + chunk->used / unit;
     chunk->used += units * unit;
+    return memory;
+}
+
+void *
+scratch_need(struct scratch *scratch, size_t size)
+{
+    void *memory = scratch_take(scratch, size);
+    if (memory == NULL) {
+        fprintf(stderr, "pegboard-runner: out of memory\n");
+        abort();
+    }
     return memory;
 }
 

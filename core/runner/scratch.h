@@ -16,6 +16,11 @@ struct scratch {
  * more than 1 GB. */
 void *scratch_take(struct scratch *scratch, size_t size);
 
+/** As scratch_take(), or abort: for getters, which have no way to say that
+ * memory is out. A wrong answer could become a wrong verdict; a crash is tried
+ * again. */
+void *scratch_need(struct scratch *scratch, size_t size);
+
 /** Free all that was taken. */
 void scratch_fini(struct scratch *scratch);
 

@@ -7,6 +7,7 @@
 #include "runner/host.h"
 #include "runner/load.h"
 #include "runner/process.h"
+#include "runner/stream.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,22 +16,23 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BUFFER_FIRST_BYTES (64U << 10)
+/* What VALUE says first. */
+enum { VALUE_ABSENT = 0, VALUE_FOUND = 1, VALUE_UNSURE = 2 };
 
 struct serve {
-    int fd;
-
     pthread_mutex_t lock; /* guards the four below: plugin threads log */
     struct wire_writer out;
-    uint64_t delivery; /* frame id of the event being handled, or 0 */
+    uint64_t delivery; /* frame id of the event being handled, or 0; written
+                          by the main thread alone */
     char error_text[PEG_TEXT_MAX + 1]; /* the plugin's last error line */
     size_t error_len;
 
     /* Of the main thread alone. */
-    char *buffer; /* received bytes; the frame in work is at its start */
-    size_t len, cap;
+    struct stream stream;
     struct loaded loaded;
     struct host host;
+    int quit;  /* the daemon said so while an event was handled */
+    int fault; /* RC_OK, or why this runner must end after the event */
 };
 
 /* ---- Sending -------------------------------------------------------- */
@@ -45,7 +47,7 @@ send_locked(struct serve *serve)
     }
     size_t sent = 0;
     while (sent < serve->out.len) {
-        ssize_t n = send(serve->fd, serve->out.bytes + sent,
+        ssize_t n = send(serve->stream.fd, serve->out.bytes + sent,
                          serve->out.len - sent, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR) {
             return errno == EPIPE || errno == ECONNRESET ? RC_CLOSED : RC_IO;
@@ -103,6 +105,11 @@ send_verdict(struct serve *serve, const struct host_verdict *verdict)
     wire_put_i64(&serve->out, verdict->delay_ms);
     wire_put_str(&serve->out, verdict->reason, verdict->reason_len);
     wire_put_i64(&serve->out, verdict->took_us);
+    if (verdict->code == PEG_DONE) {
+        store_tell(&serve->host.store, &serve->out);
+    } else {
+        wire_put_u32(&serve->out, 0); /* what it wrote is thrown away */
+    }
     serve->delivery = 0;
     int rc = send_locked(serve);
     pthread_mutex_unlock(&serve->lock);
@@ -130,50 +137,96 @@ log_line(void *arg, int32_t level, const char *text, size_t len)
 
 /* ---- Receiving ------------------------------------------------------ */
 
-static int
-receive_more(struct serve *serve)
-{
-    if (serve->len == serve->cap) {
-        size_t cap = serve->cap == 0 ? BUFFER_FIRST_BYTES : 2 * serve->cap;
-        char *buffer = realloc(serve->buffer, cap);
-        if (buffer == NULL) {
-            return RC_NOMEM;
-        }
-        serve->buffer = buffer;
-        serve->cap = cap; /* wire_peek() bounds what is waited for */
-    }
-    ssize_t n;
-    do {
-        n = recv(serve->fd, serve->buffer + serve->len, serve->cap - serve->len,
-                 0);
-    } while (n < 0 && errno == EINTR);
-    if (n <= 0) {
-        return n == 0 || errno == ECONNRESET ? RC_CLOSED : RC_IO;
-    }
-    serve->len += (size_t)n;
-    return RC_OK;
-}
-
-/* Wait for the next frame, which lies in the buffer until consume(). */
+/* The next frame, but for QUIT, between events. */
 static int
 receive(struct serve *serve, struct wire_frame *frame)
 {
-    int rc;
-    while ((rc = wire_peek(serve->buffer, serve->len, WIRE_PAYLOAD_MAX,
-                           frame)) == RC_BUSY) {
-        rc = receive_more(serve);
-        if (rc != RC_OK) {
-            return rc;
-        }
-    }
+    int rc = stream_next(&serve->stream, INT64_MAX, frame);
     return rc == RC_OK && frame->header.type == WIRE_QUIT ? RC_CLOSED : rc;
 }
 
-static void
-consume(struct serve *serve, const struct wire_frame *frame)
+/* ---- The store ------------------------------------------------------ */
+
+static int
+send_lookup(struct serve *serve, const char *key, size_t key_len)
 {
-    serve->len -= frame->frame_bytes;
-    memmove(serve->buffer, serve->buffer + frame->frame_bytes, serve->len);
+    pthread_mutex_lock(&serve->lock);
+    wire_begin(&serve->out, WIRE_LOOKUP, serve->delivery);
+    wire_put_str(&serve->out, key, key_len);
+    int rc = send_locked(serve);
+    pthread_mutex_unlock(&serve->lock);
+    return rc;
+}
+
+/* @return RC_OK, RC_BUSY (the daemon cannot tell) or RC_INVALID */
+static int
+take_value(struct wire_reader *answer, struct scratch *scratch,
+           struct store_value *out)
+{
+    size_t len;
+    uint32_t found = wire_get_u32(answer);
+    int64_t version = wire_get_i64(answer);
+    const char *bytes = wire_get_str(answer, &len);
+    if (wire_done(answer) != RC_OK || found > VALUE_UNSURE || version < 0 ||
+        len > PEG_STORE_VALUE_MAX) {
+        return RC_INVALID;
+    }
+    if (found == VALUE_UNSURE) {
+        return RC_BUSY;
+    }
+    *out = (struct store_value){.version = version};
+    if (found == VALUE_FOUND) {
+        out->bytes = scratch_need(scratch, len + 1);
+        out->len = len;
+        memcpy(out->bytes, bytes, len + 1);
+    }
+    return RC_OK;
+}
+
+/* The daemon may say QUIT meanwhile: it means after this event. */
+static int
+await_value(struct serve *serve, struct scratch *scratch,
+            struct store_value *out)
+{
+    for (;;) {
+        struct wire_frame frame;
+        int rc = stream_next(&serve->stream, serve->host.deadline_ms, &frame);
+        if (rc != RC_OK) {
+            return rc;
+        }
+        int quit = frame.header.type == WIRE_QUIT;
+        if (frame.header.type == WIRE_VALUE &&
+            frame.header.id == serve->delivery) {
+            rc = take_value(&frame.payload, scratch, out);
+        } else if (!quit || serve->quit) {
+            rc = RC_INVALID;
+        }
+        stream_drop(&serve->stream, &frame);
+        if (!quit || rc != RC_OK) {
+            return rc;
+        }
+        serve->quit = 1;
+    }
+}
+
+/* A store_ask_fn. After a fault no answer can be told from a late one, so this
+ * event is the last; its verdict is still worth sending. */
+static int
+ask(void *arg, const char *key, size_t key_len, struct scratch *scratch,
+    struct store_value *out)
+{
+    struct serve *serve = arg;
+    if (serve->fault != RC_OK) {
+        return serve->fault;
+    }
+    int rc = send_lookup(serve, key, key_len);
+    if (rc == RC_OK) {
+        rc = await_value(serve, scratch, out);
+    }
+    if (rc != RC_BUSY) {
+        serve->fault = rc;
+    }
+    return rc;
 }
 
 /* ---- The three steps ------------------------------------------------ */
@@ -221,7 +274,7 @@ greet(struct serve *serve)
         return RC_INVALID;
     }
     rc = load(serve, &frame.payload);
-    consume(serve, &frame);
+    stream_drop(&serve->stream, &frame);
     return rc;
 }
 
@@ -275,8 +328,31 @@ prepare(struct serve *serve)
         return RC_INVALID;
     }
     rc = take_options(serve, &frame.payload);
-    consume(serve, &frame);
+    stream_drop(&serve->stream, &frame);
     return rc == RC_OK ? call_init(serve) : rc;
+}
+
+static int
+handle_event(struct serve *serve, struct wire_frame *frame)
+{
+    struct wire_event facts;
+    if (frame->header.type != WIRE_EVENT ||
+        wire_get_event(&frame->payload, &facts) != RC_OK) {
+        return RC_INVALID;
+    }
+    int rc = stream_hold(&serve->stream, frame);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    pthread_mutex_lock(&serve->lock);
+    serve->delivery = frame->header.id;
+    pthread_mutex_unlock(&serve->lock);
+
+    struct host_verdict verdict;
+    host_handle(&serve->host, serve->loaded.plugin.handle, &facts, &verdict);
+    rc = send_verdict(serve, &verdict);
+    stream_release(&serve->stream);
+    return rc;
 }
 
 /* EVENT, again and again. */
@@ -285,27 +361,16 @@ work(struct serve *serve)
 {
     for (;;) {
         struct wire_frame frame;
-        struct wire_event facts;
         int rc = receive(serve, &frame);
+        if (rc == RC_OK) {
+            rc = handle_event(serve, &frame);
+        }
         if (rc != RC_OK) {
             return rc;
         }
-        if (frame.header.type != WIRE_EVENT ||
-            wire_get_event(&frame.payload, &facts) != RC_OK) {
-            return RC_INVALID;
+        if (serve->fault != RC_OK || serve->quit) {
+            return serve->fault != RC_OK ? serve->fault : RC_CLOSED;
         }
-        pthread_mutex_lock(&serve->lock);
-        serve->delivery = frame.header.id;
-        pthread_mutex_unlock(&serve->lock);
-
-        struct host_verdict verdict;
-        host_handle(&serve->host, serve->loaded.plugin.handle, &facts,
-                    &verdict);
-        rc = send_verdict(serve, &verdict);
-        if (rc != RC_OK) {
-            return rc;
-        }
-        consume(serve, &frame);
     }
 }
 
@@ -314,8 +379,8 @@ serve_run(int fd)
 {
     /* Static: threads of the plugin may log until the process is gone. */
     static struct serve serve = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    serve.fd = fd;
-    host_init(&serve.host, log_line, &serve);
+    serve.stream.fd = fd;
+    host_init(&serve.host, log_line, ask, &serve);
     setvbuf(stdout, NULL, _IOLBF, 0);
 
     int rc = greet(&serve);

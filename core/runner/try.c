@@ -8,6 +8,7 @@
 #include "runner/host.h"
 #include "runner/load.h"
 #include "runner/sample.h"
+#include "runner/shelf.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ struct
 try {
     const char *name;     /* of the plugin */
     pthread_mutex_t lock; /* keeps the lines of its threads apart */
+    struct shelf shelf;   /* the plugin's store, empty at first */
 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -149,17 +151,70 @@ print_verdict(const struct host_verdict *verdict)
                                                                   : TRY_FAILED;
 }
 
+/* A store_ask_fn. */
+static int
+ask(void *arg, const char *key, size_t key_len, struct scratch *scratch,
+    struct store_value *out)
+{
+    struct try *try = arg;
+    return shelf_ask(&try->shelf, key, key_len, scratch, out);
+}
+
+/* @return how many keys it wrote */
+static size_t
+print_writes(const struct store *store, int kept)
+{
+    size_t writes = 0;
+    for (size_t i = 0; i < store->count; i++) {
+        const struct store_key *entry = &store->keys[i];
+        if (entry->write == STORE_READ) {
+            continue;
+        }
+        writes++;
+        if (kept && entry->write == STORE_PUT) {
+            fprintf(stderr, "store: put %s (%zu bytes)\n", entry->key,
+                    entry->value_len);
+        } else if (kept) {
+            fprintf(stderr, "store: delete %s\n", entry->key);
+        }
+    }
+    return writes;
+}
+
+/* Keep what a call wrote for the next, or say that nothing is kept. */
+static int
+settle_store(struct try *try, const struct host *host, int32_t code)
+{
+    size_t writes = print_writes(&host->store, code == PEG_DONE);
+    if (code != PEG_DONE) {
+        if (writes > 0) {
+            fprintf(stderr, "store: not done, so thrown away: %zu\n", writes);
+        }
+        return RC_OK;
+    }
+    int rc = shelf_keep(&try->shelf, &host->store);
+    if (rc != RC_OK) {
+        fprintf(stderr, "pegboard-runner: the plugin's store is full: %s\n",
+                rc_name(rc));
+    }
+    return rc;
+}
+
 /* Hand it over `repeat` times, as that many attempts. */
 static int
 handle_all(struct host *host, peg_handle_fn *handle, struct wire_event *facts,
            const struct try_args *args)
 {
+    struct try *try = host->log_arg;
     int status = TRY_OK;
     facts->timeout_ms = args->timeout_ms;
     for (int64_t i = 0; i < args->repeat; i++) {
         struct host_verdict verdict;
         facts->attempt++;
         host_handle(host, handle, facts, &verdict);
+        if (settle_store(try, host, verdict.code) != RC_OK) {
+            return TRY_FAILED;
+        }
         if (print_verdict(&verdict) != TRY_OK) {
             status = TRY_FAILED;
         }
@@ -195,7 +250,7 @@ run_loaded(const struct loaded *loaded, const struct try_args *args)
     struct sample sample;
     struct error err;
     int status = TRY_REFUSED;
-    host_init(&host, print_line, &try);
+    host_init(&host, print_line, ask, &try);
     if (put_options(&host.settings, &loaded->manifest, args) != RC_OK) {
         goto done;
     }
@@ -208,6 +263,7 @@ run_loaded(const struct loaded *loaded, const struct try_args *args)
     sample_fini(&sample);
 done:
     host_fini(&host);
+    shelf_fini(&try.shelf);
     return status;
 }
 

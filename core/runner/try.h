@@ -25,7 +25,9 @@ enum try_exit {
     TRY_EVENT = 4,   /* no event at that path, or not one */
 };
 
-/** Run it; verdicts go to stdout, all else to stderr. @return enum try_exit */
+/** Run it; verdicts go to stdout, all else to stderr. What handle() writes to
+ * the plugin's store is kept in memory, from one call to the next, and shown.
+ * @return enum try_exit */
 int try_run(const struct try_args *args);
 
 #endif

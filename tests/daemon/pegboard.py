@@ -22,6 +22,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -244,6 +245,7 @@ class Daemon:
         self.ini.write_text(
             f"[server]\nlisten = 127.0.0.1:0\n{threads}"
             f"state_dir = {self.state}\n{server}\n"
+            f"[admin]\nlisten = 127.0.0.1:0\n"
             f"[log]\nlevel = debug\nformat = logfmt\n"
             f"[plugins]\nautoload = no\n"
             f"[endpoint main]\npath = /webhook\nsecrets = file:secret\n"
@@ -369,6 +371,35 @@ class Daemon:
         fields.update({k.replace("_", "-"): v for k, v in headers.items()})
         return self.request("POST", path, body, fields)
 
+    def post_all(self, bodies, threads=4):
+        """Post events over a few connections; all must be acknowledged."""
+        bodies = list(bodies)
+        left, lock, answers = iter(bodies), threading.Lock(), []
+
+        def post_some():
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", self.port, timeout=PATIENCE_S)
+            with contextlib.closing(connection):
+                while True:
+                    with lock:
+                        body = next(left, None)
+                    if body is None:
+                        return
+                    connection.request("POST", "/webhook", body,
+                                       {"Stripe-Signature": sign(body)})
+                    answer = connection.getresponse()
+                    answer.read()
+                    answers.append(answer.status)
+
+        workers = [threading.Thread(target=post_some) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        if answers != [200] * len(bodies):
+            raise AssertionError(f"not all of {len(bodies)} acknowledged: "
+                                 f"{collections.Counter(answers)}")
+
     def raw(self, data, timeout_s=PATIENCE_S, finish=False):
         """Send bytes as they are; return all that comes until the end."""
         with self.connect(timeout_s) as sock:
@@ -410,6 +441,10 @@ class Daemon:
             " JOIN plugin p ON p.id = a.plugin WHERE (?1 IS NULL OR"
             " event_id = ?1) AND (?2 IS NULL OR name = ?2)"
             " ORDER BY seq, a.plugin, n", body and id_of(body), plugin)
+
+    def seqs(self):
+        """The numbers of all events by their ids: the order of arrival."""
+        return dict(self.query("SELECT event_id, seq FROM event"))
 
     def handlers(self, body):
         """The names of the plugins that got an event."""

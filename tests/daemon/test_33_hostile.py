@@ -38,7 +38,7 @@ class Hostile(pegboard.TestCase):
         daemon.wait_log("event is damaged.*seq=3 ")
         self.assertEqual(daemon.post().status, 200)
         daemon.wait_finished()
-        self.assertEqual(len(daemon.attempts()), 5)
+        self.assertEqual(len(daemon.attempts()), 6)
 
     def test_log_that_nobody_reads_stops_nothing(self):
         daemon = self.daemon(section("good", "noop"), start=False)
@@ -48,7 +48,7 @@ class Hostile(pegboard.TestCase):
         daemon.process = process
         self.addCleanup(process.stderr.close)
         for line in process.stderr:
-            if found := re.search(rb"serving.*127.0.0.1:(\d+)", line):
+            if found := re.search(rb"serving.*? url=http://127.0.0.1:(\d+)", line):
                 daemon.port = int(found.group(1))
                 break
         for _ in range(600):  # at debug level: far more than a pipe holds

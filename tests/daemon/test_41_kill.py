@@ -3,18 +3,16 @@ acknowledged is lost, nothing is invented, and repeats are few."""
 
 import collections
 import contextlib
-import http.client
 import os
 import random
 import select
 import signal
-import threading
 import time
 
 import pegboard
-from pegboard import Ledger, event, id_of, section, sign, wait_for
+from pegboard import Ledger, section, wait_for
+from senders import Senders
 
-SENDERS = 4
 AHEAD = 200  # events that may be acknowledged and not handled yet
 CONCURRENCY = {"a": 2, "b": 1}
 
@@ -33,62 +31,6 @@ def wait_end(pidfd):
     ended = bool(select.select([pidfd], [], [], 10)[0])
     os.close(pidfd)
     return ended
-
-
-class Senders:
-    """Threads that post events of their own, each until it is acknowledged."""
-
-    def __init__(self, daemon, may_send):
-        self.daemon, self.may_send = daemon, may_send
-        self.lock = threading.Lock()
-        self.sent, self.acked = {}, set()  # guarded by lock
-        self.odd = []  # answers that are neither 200 nor 503; as above
-        self.ended = threading.Event()
-        self.threads = [threading.Thread(target=self._send_all)
-                        for _ in range(SENDERS)]
-        for thread in self.threads:
-            thread.start()
-
-    def stop(self):
-        self.ended.set()
-        for thread in self.threads:
-            thread.join()
-
-    def _send_all(self):
-        connection = None
-        while not self.ended.is_set():
-            if not self.may_send(len(self.acked)):
-                time.sleep(0.005)
-                continue
-            body = event()
-            with self.lock:
-                self.sent[id_of(body)] = body
-            acknowledged = False
-            while not acknowledged and not self.ended.is_set():
-                connection, acknowledged = self._send(connection, body)
-        if connection:
-            connection.close()
-
-    def _send(self, connection, body):
-        """Try once. Returns the connection, if it can be used on."""
-        try:
-            if connection is None:
-                connection = http.client.HTTPConnection(
-                    "127.0.0.1", self.daemon.port, timeout=10)
-            connection.request("POST", "/webhook", body,
-                               {"Stripe-Signature": sign(body)})
-            answer = connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
-            connection and connection.close()
-            time.sleep(0.005)  # nobody there: the daemon is being started
-            return None, False
-        with self.lock:
-            if answer.status == 200:
-                self.acked.add(id_of(body))
-            elif answer.status != 503:
-                self.odd.append((answer.status, id_of(body)))
-        return connection, answer.status == 200
 
 
 class Kill(pegboard.TestCase):

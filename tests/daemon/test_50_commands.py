@@ -45,7 +45,7 @@ class Help(commands.TestCase):
     def test_unknown_words_are_usage_errors_with_a_suggestion(self):
         for args, said in (
                 (["trigggr"], 'did you mean "trigger"?'),
-                (["plugins", "lst"], "plugins list, plugins inspect"),
+                (["plugins", "lst"], "there are: plugins list, plugins inspect"),
                 (["help", "nothing"], 'no command "nothing"'),
                 (["check", "--confg", "x"], "did you mean --config?"),
                 (["trigger", "--cuont=3"], "did you mean --count?"),

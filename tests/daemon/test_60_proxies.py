@@ -179,7 +179,8 @@ class Recipe:
         # Started again it must be found on the same port.
         daemon.ini.write_text(replace(
             daemon.ini.read_text(),
-            ("127.0.0.1:0", f"127.0.0.1:{daemon.port}")))
+            ("[server]\nlisten = 127.0.0.1:0",
+             f"[server]\nlisten = 127.0.0.1:{daemon.port}")))
         proxy = self.enterContext(self.proxy_class(daemon))
         self.addCleanup(self._show_log, proxy)
         return daemon, proxy

@@ -236,6 +236,9 @@ static const struct {
     {PEG_META_KEY, PEG_OK, TEXT("evt_1PegGetters0001:getters")},
     {PEG_META_OBJECT_ID, PEG_OK, TEXT("ch_1PegGetters0001")},
     {PEG_META_SIGNATURE, PEG_ABSENT, NULL, 0},
+    {PEG_META_CHANGE, PEG_OK, TEXT("charge.updated:ch_1PegGetters0001")},
+    {PEG_META_SNAPSHOT_EVENT, PEG_ABSENT, NULL, 0},
+    {PEG_META_REPLAY, PEG_TYPE, NULL, 0},
     {PEG_META_CREATED, PEG_TYPE, NULL, 0},
     {0, PEG_ABSENT, NULL, 0},
     {999, PEG_ABSENT, NULL, 0},
@@ -251,17 +254,20 @@ check_facts(const peg_event *ev)
         verdict = check_text(ev, "meta", status, facts[i].status, &text,
                              facts[i].text, facts[i].len);
     }
-    int64_t created, received, attempt, livemode, thin;
+    int64_t created, received, attempt, livemode, thin, replay;
     int64_t none = UNTOUCHED;
     if (peg_meta_i64(ev, PEG_META_CREATED, &created) != PEG_OK ||
         peg_meta_i64(ev, PEG_META_RECEIVED, &received) != PEG_OK ||
         peg_meta_i64(ev, PEG_META_ATTEMPT, &attempt) != PEG_OK ||
         peg_meta_i64(ev, PEG_META_LIVEMODE, &livemode) != PEG_OK ||
         peg_meta_i64(ev, PEG_META_THIN, &thin) != PEG_OK ||
+        peg_meta_i64(ev, PEG_META_REPLAY, &replay) != PEG_OK ||
         peg_meta_i64(ev, PEG_META_ID, &none) != PEG_TYPE ||
+        peg_meta_i64(ev, PEG_META_CHANGE, &none) != PEG_TYPE ||
+        peg_meta_i64(ev, PEG_META_SNAPSHOT_EVENT, &none) != PEG_TYPE ||
         peg_meta_i64(ev, 999, &none) != PEG_ABSENT || none != UNTOUCHED ||
         created != 1767225600 || received < created * 1000 || attempt < 1 ||
-        livemode != 1 || thin != 0) {
+        livemode != 1 || thin != 0 || replay != 0) {
         peg_reason(ev, "meta: a number is wrong");
         return PEG_FAIL;
     }

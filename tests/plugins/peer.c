@@ -253,7 +253,101 @@ expect_verdict(struct runner *runner, uint64_t id, uint32_t code,
     wire_get_i64(&frame.payload);
     assert_string_equal(wire_get_str(&frame.payload, NULL), reason);
     assert_true(wire_get_i64(&frame.payload) >= 0);
+    assert_int_equal(wire_get_u32(&frame.payload), 0);
     assert_int_equal(wire_done(&frame.payload), RC_OK);
+}
+
+/* ---- The store ------------------------------------------------------ */
+
+/* An EVENT with that list of operations. */
+void
+put_ops(struct wire_writer *writer, uint64_t id, int64_t timeout_ms,
+        const char *ops)
+{
+    char body[OPS_MAX + 64];
+    int len = snprintf(body, sizeof(body),
+                       "{\"data\":{\"object\":{\"ops\":[%s]}}}", ops);
+    assert_true(len > 0 && (size_t)len < sizeof(body));
+    struct wire_event event = {
+        .event_id = "evt_1",
+        .type = "v1.invoice.paid",
+        .object_id = "in_1",
+        .snapshot_event = "evt_0",
+        .replay = 1,
+        .timeout_ms = timeout_ms,
+        .body = body,
+        .body_len = (size_t)len,
+    };
+    wire_put_event(writer, id, &event);
+}
+
+void
+send_ops(struct runner *runner, uint64_t id, const char *ops)
+{
+    struct wire_writer writer = {.bytes = NULL};
+    put_ops(&writer, id, 60000, ops);
+    send_frame(runner, &writer);
+}
+
+void
+leave(struct runner *runner)
+{
+    send_quit(runner);
+    expect_exit(runner, 0);
+}
+
+void
+send_value(struct runner *runner, uint64_t id, uint32_t found, int64_t version,
+           const char *value, size_t len)
+{
+    struct wire_writer writer = {.bytes = NULL};
+    wire_begin(&writer, WIRE_VALUE, id);
+    wire_put_u32(&writer, found);
+    wire_put_i64(&writer, version);
+    wire_put_str(&writer, value, len);
+    send_frame(runner, &writer);
+}
+
+void
+expect_log(struct runner *runner, const char *text)
+{
+    struct wire_frame frame;
+    expect_frame(runner, WIRE_LOG, &frame);
+    wire_get_u32(&frame.payload);
+    assert_string_equal(wire_get_str(&frame.payload, NULL), text);
+    assert_int_equal(wire_done(&frame.payload), RC_OK);
+}
+
+void
+expect_lookup(struct runner *runner, uint64_t id, const char *key)
+{
+    struct wire_frame frame;
+    expect_frame(runner, WIRE_LOOKUP, &frame);
+    assert_int_equal(frame.header.id, id);
+    assert_string_equal(wire_get_str(&frame.payload, NULL), key);
+    assert_int_equal(wire_done(&frame.payload), RC_OK);
+}
+
+uint32_t
+expect_done(struct runner *runner, uint64_t id, struct wire_frame *frame)
+{
+    expect_frame(runner, WIRE_VERDICT, frame);
+    assert_int_equal(frame->header.id, id);
+    assert_int_equal(wire_get_u32(&frame->payload), 0);
+    wire_get_i64(&frame->payload);
+    wire_get_str(&frame->payload, NULL);
+    wire_get_i64(&frame->payload);
+    return wire_get_u32(&frame->payload);
+}
+
+void
+expect_key(struct wire_frame *frame, const char *key, int64_t seen,
+           uint32_t write, const char *value)
+{
+    assert_string_equal(wire_get_str(&frame->payload, NULL), key);
+    assert_int_equal(wire_get_i64(&frame->payload), seen);
+    assert_int_equal(wire_get_u32(&frame->payload), write);
+    assert_string_equal(wire_get_str(&frame->payload, NULL), value);
 }
 
 void

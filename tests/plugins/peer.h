@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/** Longest list of operations for keys.c. */
+#define OPS_MAX (32U << 10)
+
 struct runner {
     pid_t pid;
     int fd;
@@ -41,7 +44,21 @@ void send_hello(struct runner *runner, uint32_t version, const char *fixture);
 void send_init(struct runner *runner, const char *name, uint32_t type,
                const char *value);
 void send_event(struct runner *runner, uint64_t id);
+/** Why an event that could not read the store is not done. */
+#define UNREAD "the store could not be read"
+
+/** What VALUE says first. */
+enum { ABSENT = 0, FOUND = 1, UNSURE = 2 };
+void send_value(struct runner *runner, uint64_t id, uint32_t found,
+                int64_t version, const char *value, size_t len);
 void send_quit(struct runner *runner);
+
+/** An EVENT for keys.c with that list of operations. */
+void put_ops(struct wire_writer *writer, uint64_t id, int64_t timeout_ms,
+             const char *ops);
+void send_ops(struct runner *runner, uint64_t id, const char *ops);
+/** QUIT, and a clean end. */
+void leave(struct runner *runner);
 
 /** The fields of the EVENT that send_event() sends. */
 void put_sample(struct wire_writer *writer, uint64_t id);
@@ -50,8 +67,18 @@ void put_sample(struct wire_writer *writer, uint64_t id);
 int next_frame(struct runner *runner, struct wire_frame *frame);
 void expect_frame(struct runner *runner, enum wire_type type,
                   struct wire_frame *frame);
+/** VERDICT without keys. */
 void expect_verdict(struct runner *runner, uint64_t id, uint32_t code,
                     const char *reason);
+void expect_log(struct runner *runner, const char *text);
+void expect_lookup(struct runner *runner, uint64_t id, const char *key);
+/** A done verdict, as far as the number of keys that were touched, which is
+ * returned; expect_key() reads them. */
+uint32_t expect_done(struct runner *runner, uint64_t id,
+                     struct wire_frame *frame);
+/** The next key of a verdict; `write`: 0 read only, 1 put, 2 delete. */
+void expect_key(struct wire_frame *frame, const char *key, int64_t seen,
+                uint32_t write, const char *value);
 /** REFUSED with `part` in its text, and a clean end. */
 void expect_refused(struct runner *runner, enum wire_stage stage,
                     const char *part);

@@ -1,5 +1,5 @@
-# tests/plugins/test_readme.sh CC ROOT RUNNER: the plugin in sdk/README.md builds
-# with the line beside it, does what is said below it, and is short.
+# tests/plugins/test_readme.sh CC ROOT RUNNER: the plugins in sdk/README.md build
+# with the lines beside them and do what is said below them; the first is short.
 # SPDX-License-Identifier: Apache-2.0
 cc=$1
 root=$2
@@ -9,27 +9,35 @@ readme=$root/sdk/README.md
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
+ln -s "$root/sdk" sdk
+ln -s "$root/plugins" plugins
 
-# block LANGUAGE: the first such block of the README.
+# block LANGUAGE N: the Nth such block of the README.
 block() {
-    awk -v open="\`\`\`$1" '$0 == "```" && inside { exit }
+    awk -v open="\`\`\`$1" -v n="$2" '$0 == "```" && inside { exit }
         inside { print }
-        $0 == open { inside = 1 }' "$readme"
+        $0 == open && ++seen == n { inside = 1 }' "$readme"
 }
 
-block c >hello.c
+# check NAME N: the Nth plugin, its two commands, and what they say.
+check() {
+    block c "$2" >"$1.c"
+    build=$(block sh "$2" | grep '^gcc ')
+    run=$(block sh "$2" | grep '^pegboard-runner ')
+    eval "$cc ${build#gcc } -Wextra -Werror" || exit 1
+    got=$(eval "$runner ${run#pegboard-runner }" 2>&1)
+    want=$(block text "$2")
+    if [ -z "$want" ] || [ "$got" != "$want" ]; then
+        printf 'README: %s\ngot: %s\n' "$want" "$got"
+        exit 1
+    fi
+}
+
+check hello 1
+check payments 2
+
 lines=$(wc -l <hello.c)
 if [ "$lines" -lt 10 ] || [ "$lines" -gt 24 ]; then
     echo "the smallest plugin has $lines lines"
     exit 1
 fi
-
-ln -s "$root/sdk" sdk
-build=$(block sh | grep '^gcc ')
-eval "$cc ${build#gcc } -Werror" || exit 1
-
-got=$("$runner" try hello.so "$root/plugins/receipts/event.json" 2>&1)
-want=$(block text)
-[ "$got" = "$want" ] && exit 0
-printf 'README: %s\ngot: %s\n' "$want" "$got"
-exit 1

@@ -85,6 +85,56 @@ grep -q '^evt_thin v1.balance.available 1 [0-9 ]*$' "$scratch/ledger.txt" || {
     failures=$((failures + 1))
 }
 
+# Its twin, and the change that both tell of: the plugin asks what the event says.
+cat >"$scratch/twin.json" <<'JSON'
+{"id": "evt_thin", "object": "v2.core.event", "type": "v1.invoice.paid",
+ "created": "2026-01-01T00:00:00.000Z", "livemode": false,
+ "snapshot_event": "evt_1Q", "related_object": {"id": "in_1Q"},
+ "data": {"object": {"ops": [["str", 13], ["str", 14], ["int", 15]]}}}
+JSON
+check 0 'info keys: 0 v1.invoice.paid:in_1Q
+info keys: 0 evt_1Q
+info keys: 0
+done' "$fixtures/keys.so" "$scratch/twin.json"
+
+# The store: in memory, from one call to the next, and shown.
+cat >"$scratch/count.json" <<'JSON'
+{"id": "evt_1", "object": "event", "type": "invoice.paid",
+ "data": {"object": {"id": "in_1", "metadata": {}}}}
+JSON
+(cd "$scratch" && check 0 'store: put count:in_1 (1 bytes)
+done
+store: put count:in_1 (1 bytes)
+done
+store: put count:in_1 (1 bytes)
+done' "$fixtures/store.so" count.json --repeat 3 --option file=seen.txt &&
+    exit "$failures") || failures=$((failures + 1))
+[ "$(cat "$scratch/seen.txt")" = 'evt_1 in_1 1 0
+evt_1 in_1 2 1
+evt_1 in_1 3 2' ] || {
+    echo 'a call did not see what the one before it wrote'
+    failures=$((failures + 1))
+}
+sed 's/{}/{"op": "retry", "times": "1"}/' "$scratch/count.json" \
+    >"$scratch/again.json"
+check 1 'store: not done, so thrown away: 1
+retry in 0 ms
+store: put count:in_1 (1 bytes)
+done' "$fixtures/store.so" "$scratch/again.json" --repeat 2
+cat >"$scratch/ops.json" <<'JSON'
+{"id": "evt_1", "object": "event", "type": "invoice.paid",
+ "data": {"object": {"ops": [["put", "a", "one"], ["get", "a"], ["put", "a", "two"],
+  ["delete", "b"], ["get", "c"]]}}}
+JSON
+check 0 'info keys: 0
+info keys: 0 one
+info keys: 0
+info keys: 0
+info keys: 1
+store: put a (3 bytes)
+store: delete b
+done' "$fixtures/keys.so" "$scratch/ops.json"
+
 # Options.
 says 3 'option file is required' "$fixtures/ledger.so" "$event"
 says 3 'has no option "colour"' "$fixtures/ledger.so" "$event" \

@@ -68,6 +68,7 @@ struct arrival {
     struct inbox_put put;
     struct event event;
     uint32_t plugins[4];
+    unsigned char twin[INBOX_TWIN_BYTES];
 };
 
 /* One of event `id` at endpoint "main", for plugins 1 to `plugin_count`. */
@@ -103,6 +104,8 @@ result_of(const struct inbox_claim *claim, enum inbox_outcome outcome,
     result->plugin = claim->plugin;
     result->attempt = claim->attempt;
     result->lease = claim->lease;
+    result->job = claim->job;
+    result->crashes = claim->crashes;
     result->outcome = outcome;
     result->next = next;
     result->started_ms = 5000;
@@ -112,6 +115,30 @@ result_of(const struct inbox_claim *claim, enum inbox_outcome outcome,
 
 /* ---- An engine ------------------------------------------------------ */
 
+static inline struct inbox_plugin
+register_at(struct inbox_engine *engine, const struct inbox_policy *policy,
+            int64_t now_ms)
+{
+    struct inbox_plugin plugin = {0};
+    struct error err = {0};
+    if (engine->ops->register_plugin(engine, policy, now_ms, &plugin, &err) !=
+        RC_OK) {
+        fail_msg("%s", err.text);
+    }
+    return plugin;
+}
+
+/* Plugins 1 to 4, without lanes. */
+static inline void
+register_four(struct inbox_engine *engine)
+{
+    static const char *const names[] = {"first", "second", "third", "fourth"};
+    for (uint32_t i = 0; i < COUNT(names); i++) {
+        struct inbox_policy policy = {.name = names[i], .digest = ""};
+        assert_int_equal(register_at(engine, &policy, 1000).id, i + 1);
+    }
+}
+
 static inline struct inbox_engine *
 open_engine(void)
 {
@@ -120,6 +147,7 @@ open_engine(void)
     if (sqlite_open(&engine, inbox_path, &err) != RC_OK) {
         fail_msg("%s", err.text);
     }
+    register_four(engine);
     return engine;
 }
 
@@ -132,10 +160,20 @@ commit_put(struct inbox_engine *engine, struct inbox_put *put)
     return engine->ops->commit(engine, &batch, NULL);
 }
 
+/* Commit a batch of one result; it stays the caller's. */
 static inline int
 commit_result(struct inbox_engine *engine, struct inbox_result *result)
 {
-    struct inbox_batch batch = {.results = result};
+    struct inbox_batch batch = {.results = result, .now_ms = 6000};
+    result->link = NULL;
+    return engine->ops->commit(engine, &batch, NULL);
+}
+
+static inline int
+commit_action(struct inbox_engine *engine, struct inbox_action *action)
+{
+    struct inbox_batch batch = {.actions = action, .now_ms = action->now_ms};
+    action->next = NULL;
     return engine->ops->commit(engine, &batch, NULL);
 }
 

@@ -13,39 +13,78 @@
 #define MODEL_TEXT_MAX 64
 #define MODEL_PLUGINS  16
 
-enum { MODEL_READY = 0, MODEL_LEASED = 1, MODEL_DEAD = 3, MODEL_GONE = 4 };
-
-struct model_event { /* number `seq` is at index seq - 1 */
+struct model_event { /* never changes */
+    int64_t seq;
     struct event event;
-    char *body;
+    const char *body;
     size_t body_len;
     char endpoint[MODEL_TEXT_MAX], secret[MODEL_TEXT_MAX];
     char signature[MODEL_TEXT_MAX];
     int64_t signed_s, received_ms;
-    int routed;
+    int routed, has_twin;
+    unsigned char twin[INBOX_TWIN_BYTES];
 };
 
-struct model_receipt {
+struct model_receipt { /* never changes */
     int64_t seq, received_ms, signed_s;
     char endpoint[MODEL_TEXT_MAX], secret[MODEL_TEXT_MAX];
-    char *conflict; /* the other bytes; NULL for the same */
-    size_t conflict_len;
+    int conflict;
+    const char *bytes; /* of a conflict; NULL when only flagged */
+    size_t len;
 };
 
 struct model_delivery {
     int64_t seq;
     uint32_t plugin;
-    int state; /* MODEL_GONE: closed, no longer there */
-    uint32_t attempt;
-    int64_t lease, due_ms, first_ms; /* first_ms: -1 for none */
+    enum inbox_state state;
+    enum inbox_class class;
+    uint32_t attempt, spared, crashes;
+    int64_t lease, due_ms;
+    int64_t first_ms; /* 0: none */
+    int64_t held_ms, job;
+    int64_t died_ms; /* this and what follows: of dead ones */
+    enum inbox_outcome outcome;
+    const char *cause;
 };
 
-struct model_attempt {
+struct model_attempt { /* never changes */
     int64_t seq;
     uint32_t plugin, n;
     int64_t started_ms, duration_us;
-    int outcome;
-    char note[MODEL_TEXT_MAX];
+    enum inbox_outcome outcome;
+    int signal;
+    unsigned generation;
+    const char *note, *evidence, *digest; /* "" for none */
+};
+
+struct model_key {
+    uint32_t plugin;
+    const char *key, *value;
+    size_t key_len, value_len;
+    int64_t version;
+};
+
+struct model_plugin { /* id is index + 1 */
+    char name[MODEL_TEXT_MAX], digest[INBOX_DIGEST_MAX + 1];
+    enum inbox_order order;
+    int collapse_twins;
+    struct inbox_plugin state;
+    int64_t kv_bytes;
+};
+
+/* All that is stored. What the pointers lead to is never changed nor freed
+ * before the model is, so that a copy of the arrays is a copy of all. */
+struct model_rows {
+    const struct model_event **events;
+    const struct model_receipt **receipts;
+    const struct model_attempt **attempts;
+    struct model_delivery *deliveries;
+    struct model_key *keys;
+    struct inbox_job *jobs;
+    struct model_plugin *plugins;
+    size_t event_count, receipt_count, attempt_count, delivery_count, key_count,
+        job_count, plugin_count;
+    int64_t last_version;
 };
 
 /* What came to the engine, failed or not. */
@@ -62,15 +101,10 @@ struct inbox_model {
     int hold, held;
     int fail_rc, fail_happened;
     unsigned fail_times;
+    int full; /* the disk has no room */
     struct model_calls calls;
-
-    struct model_event *events;
-    struct model_receipt *receipts;
-    struct model_delivery *deliveries;
-    struct model_attempt *attempts;
-    size_t event_count, receipt_count, delivery_count, attempt_count;
-    char plugins[MODEL_PLUGINS][MODEL_TEXT_MAX]; /* id is index + 1 */
-    size_t plugin_count;
+    struct model_rows rows;
+    struct model_piece *pieces; /* memory that is freed in the end */
 };
 
 /** Never NULL; inbox_model_free() it after the inbox on it is closed. */
@@ -85,6 +119,9 @@ void inbox_model_restart(struct inbox_model *model);
 void inbox_model_fail(struct inbox_model *model, int rc, int happened,
                       unsigned times);
 
+/** Whether the disk is short of room, as has_room() tells. */
+void inbox_model_set_full(struct inbox_model *model, int full);
+
 /** Commits stop at their beginning until inbox_model_release(). */
 void inbox_model_hold(struct inbox_model *model);
 /** Wait until one stands there. */
@@ -97,7 +134,7 @@ struct model_calls inbox_model_calls(struct inbox_model *model);
 struct model_delivery *inbox_model_delivery(const struct inbox_model *model,
                                             int64_t seq, uint32_t plugin);
 
-/** Rows by kind; deliveries by state. */
+/** Rows by kind; deliveries by state, -1 for all. */
 size_t inbox_model_events(struct inbox_model *model);
 size_t inbox_model_attempts(struct inbox_model *model);
 size_t inbox_model_deliveries(struct inbox_model *model, int state);

@@ -18,10 +18,12 @@ struct rig {
     struct inbox *inbox;
     struct inbox_model *model; /* NULL on SQLite */
     uint32_t plugin;           /* one that exists */
+    struct inbox_settings settings;
 
-    pthread_mutex_t lock;
-    struct inbox_claim *claims, **claims_end; /* guarded by lock */
-    unsigned claim_count;                     /* of all that came */
+    pthread_mutex_t lock; /* guards what came */
+    struct inbox_claim *claims, **claims_end;
+    unsigned claim_count; /* of all that came */
+    struct inbox_lookup *lookups;
 };
 
 static inline void
@@ -52,6 +54,42 @@ collect(void *arg, struct inbox_claim *claims)
         rig->claim_count++;
     }
     pthread_mutex_unlock(&rig->lock);
+}
+
+static inline void
+collect_lookups(void *arg, struct inbox_lookup *lookups)
+{
+    struct rig *rig = arg;
+    pthread_mutex_lock(&rig->lock);
+    while (lookups != NULL) {
+        struct inbox_lookup *next = lookups->next;
+        lookups->next = rig->lookups;
+        rig->lookups = lookups;
+        lookups = next;
+    }
+    pthread_mutex_unlock(&rig->lock);
+}
+
+/* One that came and was not taken; NULL for none. inbox_lookups_free() it. */
+static inline struct inbox_lookup *
+take_lookup(struct rig *rig)
+{
+    pthread_mutex_lock(&rig->lock);
+    struct inbox_lookup *lookup = rig->lookups;
+    if (lookup != NULL) {
+        rig->lookups = lookup->next;
+        lookup->next = NULL;
+    }
+    pthread_mutex_unlock(&rig->lock);
+    return lookup;
+}
+
+static inline struct inbox_lookup *
+await_lookup(struct rig *rig)
+{
+    struct inbox_lookup *lookup;
+    AWAIT((lookup = take_lookup(rig)) != NULL);
+    return lookup;
 }
 
 /* The oldest claim that came and was not taken; NULL for none. free() it. */
@@ -89,18 +127,40 @@ claims_so_far(struct rig *rig)
 
 /* ---- Opening and closing -------------------------------------------- */
 
+/* Let the rig hear of what comes. */
+static inline void
+listen_to(struct rig *rig)
+{
+    struct inbox_listener listener = {
+        .claims = collect, .lookups = collect_lookups, .arg = rig};
+    inbox_listen(rig->inbox, &listener);
+}
+
+/* Open the rig's inbox, with its settings; also after close_inbox(). */
+static inline int
+open_inbox(struct rig *rig)
+{
+    struct inbox_policy policy = {.name = "first", .digest = ""};
+    struct inbox_plugin plugin = {0};
+    rig->settings.path = inbox_path;
+    if (rig->model != NULL
+            ? inbox_start(&rig->inbox, &rig->model->base, &rig->settings, NULL)
+            : inbox_open(&rig->inbox, &rig->settings, NULL)) {
+        return -1;
+    }
+    listen_to(rig);
+    int rc = inbox_register(rig->inbox, &policy, &plugin, NULL);
+    rig->plugin = plugin.id;
+    return rc;
+}
+
 static inline int
 start_rig(void **state, struct rig *rig)
 {
-    if (rig->model != NULL ? inbox_start(&rig->inbox, &rig->model->base, NULL)
-                           : inbox_open(&rig->inbox, inbox_path, NULL)) {
-        return -1;
-    }
     pthread_mutex_init(&rig->lock, NULL);
     rig->claims_end = &rig->claims;
-    inbox_listen(rig->inbox, collect, rig);
     *state = rig;
-    return inbox_plugin_id(rig->inbox, "first", &rig->plugin, NULL);
+    return open_inbox(rig);
 }
 
 static inline int
@@ -136,6 +196,7 @@ close_rig(void **state)
     struct rig *rig = *state;
     close_inbox(rig);
     inbox_claims_free(rig->claims);
+    inbox_lookups_free(rig->lookups);
     pthread_mutex_destroy(&rig->lock);
     int rc = 0;
     if (rig->model != NULL) {
@@ -173,12 +234,13 @@ attempts_in(const struct rig *rig)
                               : ask_file("SELECT count(*) FROM attempt");
 }
 
+/* With state -1: all. */
 static inline int64_t
 deliveries_in(const struct rig *rig, int state)
 {
-    char sql[80];
-    snprintf(sql, sizeof(sql), "SELECT count(*) FROM delivery WHERE state = %d",
-             state);
+    char sql[96];
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM delivery WHERE %d IN (state, -1)", state);
     return rig->model != NULL
                ? (int64_t)inbox_model_deliveries(rig->model, state)
                : ask_file(sql);

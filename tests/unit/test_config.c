@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config_fixture.h"
 
+#include "inbox/inbox.h"
 #include "log.h"
 
 #include <arpa/inet.h>
@@ -25,6 +26,11 @@ least_file_gets_all_defaults(void **state)
     assert_int_equal(config->drain_ms, 25000);
     assert_string_equal(config->state_dir, "/var/lib/pegboard");
     assert_string_equal(config->inbox_path, "/var/lib/pegboard/inbox.db");
+    assert_int_equal(config->retention_ms, INT64_C(3024000000));
+    assert_int_equal(config->min_free_bytes, 67108864);
+    assert_int_equal(ntohl(config->admin.sin_addr.s_addr), INADDR_LOOPBACK);
+    assert_int_equal(ntohs(config->admin.sin_port), 4243);
+    assert_int_equal(config->admin_is_default, 1);
     assert_int_equal(config->log_level, LOG_INFO);
     assert_int_equal(config->log_format, LOG_AUTO);
     assert_string_equal(config->plugins_dir, "./plugins");
@@ -45,6 +51,8 @@ least_file_gets_all_defaults(void **state)
     assert_int_equal(plugin->livemode, CONFIG_ANY);
     assert_int_equal(plugin->concurrency, 1);
     assert_int_equal(plugin->timeout_ms, 30000);
+    assert_int_equal(plugin->order, INBOX_OBJECT);
+    assert_int_equal(plugin->collapse_twins, 0);
     assert_int_equal(plugin->retry_first_ms, 5000);
     assert_int_equal(plugin->retry_max_ms, 14400000);
     assert_int_equal(plugin->max_attempts, 25);
@@ -62,12 +70,13 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(mkdir("other", 0755), 0);
     struct config *config = assert_loads(
         "[server]\nthreads = 7\nmax_body = 16M\nrequest_timeout = 5m\n"
-        "drain = 0s\nstate_dir = /state\n[log]\nlevel = debug\nformat = json\n"
+        "drain = 0s\nstate_dir = /state\n[inbox]\nretention = 4d\n"
+        "min_free = 0\n[admin]\nlisten = 127.1.2.3:0\n[log]\nlevel = debug\nformat = json\n"
         "[plugins]\ndir = other\nautoload = no\n" ENDPOINT
         "tolerance = 10s\nlivemode = live\n"
         "[plugin p]\nenabled = yes\nevents = charge.*, invoice.paid\n"
         "endpoints = main\nlivemode = test\nconcurrency = 64\n"
-        "timeout = 100ms\nretry = 10ms..30d\nmax_attempts = 1000\n"
+        "timeout = 100ms\norder = strict\ncollapse_twins = yes\nretry = 10ms..30d\nmax_attempts = 1000\n"
         "max_age = 365d\nenv.TZ = UTC\nenv.NAME = x\nenv.EMPTY =\n"
         "[plugin p options]\ngreeting = hello,\n  you\nempty =\n");
     assert_int_equal(config->threads, 7);
@@ -75,6 +84,11 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(config->request_timeout_ms, 300000);
     assert_int_equal(config->drain_ms, 0);
     assert_string_equal(config->state_dir, "/state");
+    assert_int_equal(config->retention_ms, 345600000);
+    assert_int_equal(config->min_free_bytes, 0);
+    assert_int_equal(ntohl(config->admin.sin_addr.s_addr), 0x7f010203);
+    assert_int_equal(ntohs(config->admin.sin_port), 0);
+    assert_int_equal(config->admin_is_default, 0);
     assert_int_equal(config->log_level, LOG_DEBUG);
     assert_int_equal(config->log_format, LOG_JSON);
     assert_string_equal(config->plugins_dir, "./other");
@@ -92,6 +106,8 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(plugin->livemode, CONFIG_TEST);
     assert_int_equal(plugin->concurrency, 64);
     assert_int_equal(plugin->timeout_ms, 100);
+    assert_int_equal(plugin->order, INBOX_STRICT);
+    assert_int_equal(plugin->collapse_twins, 1);
     assert_int_equal(plugin->retry_first_ms, 10);
     assert_int_equal(plugin->retry_max_ms, INT64_C(2592000000));
     assert_int_equal(plugin->max_attempts, 1000);
@@ -104,7 +120,7 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(plugin->option_count, 2);
     assert_string_equal(plugin->options[0].key, "greeting");
     assert_string_equal(plugin->options[0].value, "hello, you");
-    assert_int_equal(plugin->options[0].line, 31);
+    assert_int_equal(plugin->options[0].line, 38);
     assert_string_equal(plugin->options[1].value, "");
     config_close(config);
 }
@@ -115,8 +131,8 @@ unknown_words_get_a_suggestion(void **state)
     (void)state;
     assert_refused(
         "[sever]\nthreads = 1\n[server]\nthread = 1\nlevel = info\nzzzzzz = 1\n"
-        "[log]\nlevel = inof\nformat = yaml\n[admin]\nlisten = 127.0.0.1:1\n"
-        "[inbox]\nretention = 35d\n" ENDPOINT "livemod = any\n",
+        "[log]\nlevel = inof\nformat = yaml\n[console]\nlisten = 127.0.0.1:1\n"
+        "[inbox]\nretain = 35d\n" ENDPOINT "livemod = any\n",
         "t.ini:1: unknown section [sever]; did you mean \"server\"?\n"
         "t.ini:4: unknown key \"thread\" in [server]; did you mean "
         "\"threads\"?\n"
@@ -126,10 +142,9 @@ unknown_words_get_a_suggestion(void **state)
         "t.ini:8: level: \"inof\" is not one of: error warn info debug; did "
         "you mean \"info\"?\n"
         "t.ini:9: format: \"yaml\" is not one of: auto text logfmt json\n"
-        "t.ini:10: unknown section [admin]; there are server, inbox, log, "
-        "plugins, endpoint NAME, plugin NAME and plugin NAME options\n"
-        "t.ini:13: unknown key \"retention\" in [inbox]; see pegboard help "
-        "config\n"
+        "t.ini:10: unknown section [console]; there are server, inbox, admin, "
+        "log, plugins, endpoint NAME, plugin NAME and plugin NAME options\n"
+        "t.ini:13: unknown key \"retain\" in [inbox]; see pegboard help config\n"
         "t.ini:16: unknown key \"livemod\" in [endpoint main]; did you mean "
         "\"livemode\"?\n");
 }

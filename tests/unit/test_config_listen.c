@@ -174,6 +174,38 @@ store_is_sqlite_relative_to_the_state(void **state)
         "path\n");
 }
 
+static void
+admin_listens_on_this_machine_alone(void **state)
+{
+    (void)state;
+    assert_refused("[admin]\nlisten = 0.0.0.0:4243\n" ENDPOINT,
+                   "t.ini:2: listen: 0.0.0.0:4243 is not on this machine "
+                   "alone; write an address of 127.0.0.0/8, and reach it "
+                   "through ssh -L\n");
+    assert_refused("[admin]\nlisten = 127.0.0.1:1, 127.0.0.1:2\n" ENDPOINT,
+                   "t.ini:2: listen: cannot listen on \"127.0.0.1:1, "
+                   "127.0.0.1:2\": there is one address for the admin API\n");
+}
+
+static void
+short_retention_is_a_warning(void **state)
+{
+    (void)state;
+    config_close(assert_loads("[inbox]\nretention = 4d\n" ENDPOINT));
+    struct config *config = assert_loads_with(
+        "[inbox]\nretention = 95h\n" ENDPOINT,
+        "t.ini:2: warning: retention: 95h is short: Stripe repeats an event for three "
+        "days, and a repeat of one that is forgotten is handled again; take "
+        "4d or more\n");
+    config_close(config);
+    assert_refused("[inbox]\nretention = 999ms\n" ENDPOINT,
+                   "t.ini:2: retention: 999ms is out of bounds; write 1s to "
+                   "3650d\n");
+    assert_refused("[inbox]\nretention = long\n" ENDPOINT,
+                   "t.ini:2: retention: \"long\" is not a duration; write one "
+                   "as 35d\n");
+}
+
 int
 main(void)
 {
@@ -184,6 +216,8 @@ main(void)
         FOLDER_TEST(sixteen_addresses_are_the_most),
         FOLDER_TEST(proxies_are_single_addresses),
         FOLDER_TEST(store_is_sqlite_relative_to_the_state),
+        FOLDER_TEST(admin_listens_on_this_machine_alone),
+        FOLDER_TEST(short_retention_is_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ same_id_from_many_threads_is_stored_once(void **state)
     assert_int_equal(stats_of(rig).deliveries, 1);
     close_inbox(rig);
     assert_int_equal(events_in(rig), 1);
-    assert_int_equal(deliveries_in(rig, MODEL_READY), 1);
+    assert_int_equal(deliveries_in(rig, INBOX_READY), 1);
 }
 
 /* While one commit is held up, `count` puts come to wait; the largest batch
@@ -163,7 +163,7 @@ wishes_can_be_taken_back(void **state)
     free(await_claim(rig));
     close_inbox(rig);
     assert_int_equal(claims_so_far(rig), 1);
-    assert_int_equal(deliveries_in(rig, MODEL_READY), 1);
+    assert_int_equal(deliveries_in(rig, INBOX_READY), 1);
 }
 
 static void
@@ -259,11 +259,12 @@ replaced_listener_is_not_called_any_more(void **state)
     struct rig *rig = *state;
     struct slow_listener slow = {.left = 0};
     sem_init(&slow.entered, 0, 0);
-    inbox_listen(rig->inbox, listen_slowly, &slow);
+    inbox_listen(rig->inbox, &(struct inbox_listener){.claims = listen_slowly,
+                                                      .arg = &slow});
     inbox_want(rig->inbox, rig->plugin, 1);
     assert_int_equal(put_event(rig, "evt_1"), RC_OK);
     sem_wait(&slow.entered);
-    inbox_listen(rig->inbox, NULL, NULL);
+    inbox_listen(rig->inbox, NULL);
     assert_true(atomic_load(&slow.left));
     sem_destroy(&slow.entered);
 }
@@ -280,11 +281,11 @@ claims_of_a_former_listener_go_back(void **state)
     inbox_model_hold(rig->model);
     start_put(rig, &putter, "evt_1", PATIENCE_MS);
     inbox_model_await_held(rig->model);
-    inbox_listen(rig->inbox, NULL, NULL);
-    inbox_listen(rig->inbox, collect, rig);
+    inbox_listen(rig->inbox, NULL);
+    listen_to(rig);
     inbox_model_release(rig->model);
     assert_int_equal(end_put(&putter), RC_OK);
-    AWAIT(inbox_model_deliveries(rig->model, MODEL_READY) == 1);
+    AWAIT(inbox_model_deliveries(rig->model, INBOX_READY) == 1);
     assert_int_equal(claims_so_far(rig), 0);
 
     inbox_want(rig->inbox, rig->plugin, 1);
@@ -298,11 +299,11 @@ without_a_listener_nothing_is_claimed(void **state)
 {
     struct rig *rig = *state;
     inbox_want(rig->inbox, rig->plugin, 1);
-    inbox_listen(rig->inbox, NULL, NULL);
+    inbox_listen(rig->inbox, NULL);
     inbox_want(rig->inbox, rig->plugin, 1);
     assert_int_equal(put_event(rig, "evt_1"), RC_OK);
     close_inbox(rig);
-    assert_int_equal(deliveries_in(rig, MODEL_READY), 1);
+    assert_int_equal(deliveries_in(rig, INBOX_READY), 1);
     assert_int_equal(attempts_in(rig), 0);
 }
 

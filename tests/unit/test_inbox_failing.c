@@ -80,6 +80,27 @@ readiness_goes_and_comes_back_by_itself(void **state)
     assert_int_equal(put_event(rig, "evt_1"), RC_OK);
 }
 
+/* A full disk answers questions as ever: that tells nothing of the next put. */
+static void
+question_does_not_tell_that_the_store_works_again(void **state)
+{
+    struct rig *rig = *state;
+    struct inbox_lookup *lookup = calloc(1, sizeof(*lookup));
+    assert_non_null(lookup);
+    lookup->plugin = rig->plugin;
+    lookup->key_len = 1;
+    inbox_model_fail(rig->model, RC_FULL, 0, 2); /* this put and a probe */
+    assert_int_equal(put_event(rig, "evt_1"), RC_FULL);
+    inbox_look_up(rig->inbox, lookup);
+    lookup = await_lookup(rig);
+    assert_int_equal(lookup->rc, RC_FULL);
+    inbox_lookups_free(lookup);
+    assert_int_equal(inbox_model_calls(rig->model).probes, 1);
+    assert_int_equal(inbox_model_calls(rig->model).commits, 1);
+    assert_false(inbox_ready(rig->inbox));
+    AWAIT(inbox_ready(rig->inbox));
+}
+
 static void
 results_survive_failing_commits(void **state)
 {
@@ -98,8 +119,8 @@ results_survive_failing_commits(void **state)
     inbox_model_fail(rig->model, RC_OK, 0, 0);
     AWAIT(inbox_ready(rig->inbox));
     assert_int_equal(inbox_model_attempts(rig->model), 2);
-    assert_int_equal(inbox_model_deliveries(rig->model, MODEL_GONE), 1);
-    assert_int_equal(inbox_model_deliveries(rig->model, MODEL_DEAD), 1);
+    assert_int_equal(inbox_model_deliveries(rig->model, -1), 1);
+    assert_int_equal(inbox_model_deliveries(rig->model, INBOX_DEAD), 1);
     assert_int_equal(stats_of(rig).closed, 2);
     assert_int_equal(stats_of(rig).buried, 1);
     free(one);
@@ -145,7 +166,7 @@ claims_of_unknown_commit_come_again(void **state)
         assert_int_equal(claim->attempt, 1);
         inbox_finish(rig->inbox, result_of(claim, INBOX_DONE, INBOX_CLOSE));
         free(claim);
-        AWAIT(inbox_model_deliveries(rig->model, MODEL_LEASED) == 0);
+        AWAIT(inbox_model_deliveries(rig->model, INBOX_LEASED) == 0);
         assert_int_equal(claims_so_far(rig), happened + 1);
     }
     assert_int_equal(inbox_model_attempts(rig->model), 2);
@@ -193,8 +214,8 @@ closing_writes_what_waits(void **state)
     free(claim);
     close_inbox(rig);
     assert_int_equal(attempts_in(rig), 1);
-    assert_int_equal(deliveries_in(rig, MODEL_READY), 0);
-    assert_int_equal(deliveries_in(rig, MODEL_LEASED), 0);
+    assert_int_equal(deliveries_in(rig, INBOX_READY), 0);
+    assert_int_equal(deliveries_in(rig, INBOX_LEASED), 0);
 }
 
 /* The store failed a moment ago: a last try is due to what was done. */
@@ -209,7 +230,7 @@ closing_tries_once_more_after_a_failure(void **state)
     AWAIT(!inbox_ready(rig->inbox));
     close_inbox(rig);
     assert_int_equal(attempts_in(rig), 1);
-    assert_int_equal(deliveries_in(rig, MODEL_GONE), 1);
+    assert_int_equal(deliveries_in(rig, -1), 0);
 }
 
 static void
@@ -222,7 +243,7 @@ closing_ends_though_the_store_fails(void **state)
     free(claim);
     close_inbox(rig);
     assert_true(inbox_model_calls(rig->model).closed);
-    assert_int_equal(deliveries_in(rig, MODEL_LEASED), 1); /* runs again */
+    assert_int_equal(deliveries_in(rig, INBOX_LEASED), 1); /* runs again */
 }
 
 int
@@ -233,6 +254,7 @@ main(void)
         ON_MODEL(all_puts_of_a_failed_batch_are_refused),
         ON_MODEL(put_that_was_stored_after_all_is_a_duplicate),
         ON_MODEL(readiness_goes_and_comes_back_by_itself),
+        ON_MODEL(question_does_not_tell_that_the_store_works_again),
         ON_MODEL(results_survive_failing_commits),
         ON_MODEL(result_of_unknown_commit_is_logged_once),
         ON_MODEL(claims_of_unknown_commit_come_again),

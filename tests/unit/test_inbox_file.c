@@ -30,14 +30,14 @@ plugin_keeps_its_number(void **state)
 {
     (void)state;
     struct inbox_engine *engine = open_engine();
-    uint32_t a, b, again;
-    assert_int_equal(engine->ops->plugin_id(engine, "a", &a, NULL), RC_OK);
-    assert_int_equal(engine->ops->plugin_id(engine, "b", &b, NULL), RC_OK);
-    assert_int_not_equal(a, b);
+    struct inbox_policy a = {.name = "a", .digest = ""};
+    struct inbox_policy b = {.name = "b", .digest = ""};
+    uint32_t first = register_at(engine, &a, 1000).id;
+    uint32_t second = register_at(engine, &b, 1000).id;
+    assert_int_not_equal(first, second);
     shut(engine);
     engine = open_engine();
-    assert_int_equal(engine->ops->plugin_id(engine, "b", &again, NULL), RC_OK);
-    assert_int_equal(again, b);
+    assert_int_equal(register_at(engine, &b, 1000).id, second);
     shut(engine);
 }
 
@@ -58,10 +58,10 @@ file_of_a_newer_version_is_refused(void **state)
 {
     (void)state;
     shut(open_engine());
-    assert_int_equal(ask_file("PRAGMA user_version"), 1);
-    ask_file("PRAGMA user_version = 2");
+    assert_int_equal(ask_file("PRAGMA user_version"), 2);
+    ask_file("PRAGMA user_version = 3");
     refused(RC_INVALID, "newer pegboard");
-    ask_file("PRAGMA user_version = 1");
+    ask_file("PRAGMA user_version = 2");
     shut(open_engine());
 }
 
@@ -172,9 +172,22 @@ hot_queries_never_scan(void **state)
 {
     (void)state;
     static const enum sqlite_query hot[] = {
-        QUERY_FIND_EVENT, QUERY_SEEN_ENDPOINT, QUERY_ADD_DELIVERY, QUERY_CLOSE,
-        QUERY_RESCHEDULE, QUERY_UNDO,          QUERY_PICK,         QUERY_TAKE,
-        QUERY_LOAD,       QUERY_NEXT_DUE,
+        QUERY_PUT_EVENT,      QUERY_FIND_EVENT,
+        QUERY_SEEN_ENDPOINT,  QUERY_COUNT_CONFLICTS,
+        QUERY_HAD_DELIVERY,   QUERY_FIND_TWIN,
+        QUERY_LANE_TAKEN,     QUERY_PROMOTE,
+        QUERY_PICK_DUE,       QUERY_COME_DUE,
+        QUERY_PICK,           QUERY_TAKE,
+        QUERY_LOAD,           QUERY_NEXT_DUE,
+        QUERY_CLOSE,          QUERY_RESCHEDULE,
+        QUERY_BURY,           QUERY_UNDO,
+        QUERY_IS_LEASED,      QUERY_COUNT_JOB,
+        QUERY_KV_GET,         QUERY_KV_DELETE,
+        QUERY_KV_ACCOUNT,     QUERY_FIND_DELIVERY,
+        QUERY_FIND_OBJECT,    QUERY_REVIVE,
+        QUERY_REPLAY,         QUERY_DISCARD,
+        QUERY_OLD_EVENTS,     QUERY_PRUNE_EVENT,
+        QUERY_PRUNE_RECEIPTS, QUERY_PRUNE_ATTEMPTS,
     };
     struct inbox_engine *engine = open_engine();
     sqlite3_stmt **queries = ((struct sqlite_engine *)(void *)engine)->queries;
@@ -187,7 +200,8 @@ hot_queries_never_scan(void **state)
         while (sqlite3_step(plan) == SQLITE_ROW) {
             const char *line = (const char *)sqlite3_column_text(plan, 3);
             if ((strncmp(line, "SCAN", 4) == 0 &&
-                 strstr(line, "CONSTANT ROW") == NULL) ||
+                 strstr(line, "CONSTANT ROW") == NULL &&
+                 strstr(line, "(subquery-") == NULL) || /* of one row */
                 strstr(line, "TEMP B-TREE") != NULL) {
                 fail_msg("%s: %s", sql, line);
             }

@@ -70,6 +70,30 @@ too_old_a_delivery_is_given_up(void **state)
 }
 
 static void
+time_held_is_no_age(void **state)
+{
+    (void)state;
+    struct retry_case c = {.attempt = 2, .asked_ms = 1000};
+    c.first_ms = 500;
+    c.held_ms = 48LL * 3600 * 1000;
+    c.now_ms = c.first_ms + policy.max_age_ms + c.held_ms - 1000;
+    assert_int_equal(retry_decide(&policy, &c), 1000);
+    c.held_ms--;
+    assert_int_equal(retry_decide(&policy, &c), -1);
+    c.held_ms = INT64_MAX / 2; /* longer than it is old: no matter */
+    assert_int_equal(retry_decide(&policy, &c), 1000);
+}
+
+static void
+delay_alone_knows_no_end(void **state)
+{
+    (void)state;
+    assert_int_equal(retry_delay(&policy, 1, 0), 3750);
+    assert_int_equal(retry_delay(&policy, 25, 0), 10800000);
+    assert_int_equal(retry_delay(&policy, UINT32_MAX, 0), 10800000);
+}
+
+static void
 handler_may_ask_for_its_own_delay_within_bounds(void **state)
 {
     (void)state;
@@ -89,6 +113,8 @@ main(void)
         cmocka_unit_test(jitter_is_a_quarter_either_way),
         cmocka_unit_test(last_attempt_is_the_last),
         cmocka_unit_test(too_old_a_delivery_is_given_up),
+        cmocka_unit_test(time_held_is_no_age),
+        cmocka_unit_test(delay_alone_knows_no_end),
         cmocka_unit_test(handler_may_ask_for_its_own_delay_within_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

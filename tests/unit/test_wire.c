@@ -21,12 +21,14 @@ static const struct wire_event sample = {
     .key = "evt_1:disputes",
     .object_id = "du_1",
     .signature = "t=1,v1=00",
+    .snapshot_event = "evt_0",
     .created_s = INT64_MIN,
     .received_ms = INT64_MAX,
     .timeout_ms = 30000,
     .livemode = 1,
     .thin = 0,
     .attempt = UINT32_MAX,
+    .replay = 3,
     .body = "{\"a\":\"\0\"}", /* a frame carries any bytes */
     .body_len = 9,
 };
@@ -69,12 +71,14 @@ event_arrives_as_it_was_sent(void **state)
     assert_string_equal(got.key, sample.key);
     assert_string_equal(got.object_id, sample.object_id);
     assert_string_equal(got.signature, sample.signature);
+    assert_string_equal(got.snapshot_event, "evt_0");
     assert_true(got.created_s == INT64_MIN);
     assert_true(got.received_ms == INT64_MAX);
     assert_int_equal(got.timeout_ms, 30000);
     assert_int_equal(got.livemode, 1);
     assert_int_equal(got.thin, 0);
     assert_int_equal(got.attempt, UINT32_MAX);
+    assert_int_equal(got.replay, 3);
     assert_int_equal(got.body_len, 9);
     assert_memory_equal(got.body, sample.body, 10); /* with the NUL */
     wire_writer_fini(&writer);
@@ -179,7 +183,7 @@ only_known_types_are_frames(void **state)
         struct wire_header header = {.type = (uint16_t)type};
         known += wire_peek((char *)&header, sizeof(header), 0, &frame) == RC_OK;
     }
-    assert_int_equal(known, WIRE_QUIT - WIRE_HELLO + 1 + WIRE_VERDICT -
+    assert_int_equal(known, WIRE_VALUE - WIRE_HELLO + 1 + WIRE_LOOKUP -
                                 WIRE_MANIFEST + 1);
 }
 

@@ -17,6 +17,9 @@
  *
  * ABI history
  *   1.0  first version
+ *   1.1  peg_store_get(), peg_store_put(), peg_store_delete() with their
+ *        limits; PEG_FAILED; PEG_META_CHANGE, PEG_META_SNAPSHOT_EVENT and
+ *        PEG_META_REPLAY (absent with a host of 1.0: no target needed)
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PEGBOARD_PLUGIN_H
@@ -32,7 +35,7 @@ extern "C" {
 #endif
 
 #define PEG_ABI_MAJOR 1
-#define PEG_ABI_MINOR 0
+#define PEG_ABI_MINOR 1
 
 /** The lowest host minor version this plugin can live with. */
 #ifndef PEG_TARGET_MINOR
@@ -63,7 +66,9 @@ enum {
     PEG_ABSENT = 1, /* no such member, element, option or field */
     PEG_NULL = 2,   /* it is there, and null */
     PEG_TYPE = 3,   /* it is there, and of another kind */
-    PEG_RANGE = 4,  /* a number that does not fit the asked type */
+    PEG_RANGE = 4,  /* a number that does not fit the asked type; of the store:
+                       beyond one of its limits */
+    PEG_FAILED = 5, /* of the store: the host cannot tell: return PEG_RETRY */
 };
 
 /** Kinds of JSON values; PEG_KIND_ABSENT when there is none at a path. */
@@ -102,6 +107,23 @@ enum {
     PEG_META_THIN = 11,       /* i: 1 for thin events, 0 for snapshot events */
     PEG_META_SIGNATURE = 12,  /* s: the Stripe-Signature header as received; may
                                  be absent */
+
+    /* s: "TYPE:OBJECT_ID", e.g. "invoice.paid:in_1Q"; absent without an object
+     * id. Stripe sometimes makes two events, with two ids, for one change; they
+     * have this in common. So do two changes of one kind to one object, such as
+     * two "customer.updated": use it where a type can happen once per object.
+     * Source: Stripe docs, "Webhooks", "Handle duplicate events": use the ID of
+     * the object in data.object along with event.type. */
+    PEG_META_CHANGE = 13,
+
+    /* s: of a thin event, the id of the snapshot event that tells of the same
+     * change: equal to that one's PEG_META_ID. May be absent.
+     * Source: Stripe docs, "Migrate from snapshot to thin events", field
+     * snapshot_event. */
+    PEG_META_SNAPSHOT_EVENT = 14,
+
+    PEG_META_REPLAY = 15, /* i: 1 when an operator asked to deliver this event
+                             again, else 0 */
 };
 
 /** Text: `len` bytes at `ptr`, with a NUL behind them that is not counted. */
@@ -153,6 +175,11 @@ struct peg_host {
     void (*retry_after)(const peg_event *ev, int64_t delay_ms);
     int64_t (*ms_left)(const peg_event *ev);
     void *(*scratch)(const peg_event *ev, size_t size);
+    /* 1.1 */
+    int32_t (*store_get)(const peg_event *ev, const char *key, peg_str *out);
+    int32_t (*store_put)(const peg_event *ev, const char *key,
+                         const void *bytes, size_t len);
+    int32_t (*store_delete)(const peg_event *ev, const char *key);
 };
 
 /* ---- The descriptor ------------------------------------------------- */
@@ -197,7 +224,8 @@ typedef int32_t peg_init_fn(peg_ctx *ctx);
  * Handle one event. Required.
  *
  * Called on the runner's main thread, never twice at once. An event can arrive
- * more than once, so the effect must be idempotent: key it on PEG_META_KEY.
+ * more than once, so the effect must be idempotent: key it on PEG_META_KEY, or
+ * keep it in the store: peg_store_put().
  *
  * @param ctx  the runner's context; owned by the host
  * @param ev   borrowed until this call returns; copy what must live longer
@@ -236,11 +264,30 @@ extern PEG_EXPORT const struct peg_plugin pegboard_plugin_v1;
  *              PEG_EVENTS("payment_intent.succeeded"), .handle = handle);
  */
 #define PEG_PLUGIN(...)                                                        \
-    const struct peg_plugin pegboard_plugin_v1 = {                             \
+    PEG_PLUGIN_BEGIN const struct peg_plugin pegboard_plugin_v1 = {            \
         .size = (uint32_t)sizeof(struct peg_plugin),                           \
         .abi_major = PEG_ABI_MAJOR,                                            \
         .needs_minor = PEG_TARGET_MINOR,                                       \
-        __VA_ARGS__}
+        __VA_ARGS__} PEG_PLUGIN_END
+
+/* C++ before C++20 takes designated initialisers as an extension, which GCC and
+ * Clang have; what it says about them with -Wextra -Wpedantic is not for the
+ * author. The repeated name of the struct takes the caller's semicolon. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#define PEG_PRAGMA(text) _Pragma(#text)
+#define PEG_PLUGIN_BEGIN                                                       \
+    PEG_PRAGMA(GCC diagnostic push)                                            \
+    PEG_PRAGMA(GCC diagnostic ignored "-Wpedantic")                            \
+    PEG_PRAGMA(GCC diagnostic ignored "-Wmissing-field-initializers")          \
+    __extension__
+#define PEG_PLUGIN_END                                                         \
+    ;                                                                          \
+    PEG_PRAGMA(GCC diagnostic pop)                                             \
+    struct peg_plugin
+#else
+#define PEG_PLUGIN_BEGIN
+#define PEG_PLUGIN_END
+#endif
 
 /** For PEG_PLUGIN(): the event types, e.g. PEG_EVENTS("charge.*"). */
 #define PEG_EVENTS(...)                                                        \
@@ -336,6 +383,67 @@ peg_option_item(peg_ctx *ctx, const char *name, uint32_t index, peg_str *out)
 {
     return ctx->host->option_item(ctx, name, index, out);
 }
+
+/* ---- The store: since 1.1 ------------------------------------------- */
+
+/* Limits. Lengths in bytes, without a NUL. Of a key that one event writes twice
+ * the last write counts. */
+#define PEG_STORE_KEY_MAX    255          /* of a key; at least 1 */
+#define PEG_STORE_VALUE_MAX  (64U << 10)  /* of a value */
+#define PEG_STORE_KEYS_MAX   64           /* keys that one event may touch */
+#define PEG_STORE_WRITE_MAX  (192U << 10) /* keys and values that it writes */
+#define PEG_STORE_PLUGIN_MAX (64U << 20)  /* that one plugin may keep in all */
+
+/* Say PEG_TARGET_MINOR 1 to have these: a host of 1.0 has them not, and refuses
+ * the plugin instead of being called where it has nothing. */
+#if PEG_TARGET_MINOR >= 1
+
+/**
+ * Read a key of this plugin's small durable store, which all its processes
+ * share. Only in handle(), on its thread.
+ *
+ * Writes are committed in one transaction with the verdict PEG_DONE. With any
+ * other verdict, after a crash or a timeout, they never happened. The handler
+ * sees its own writes at once. If a key that it read was changed by another
+ * event before the commit, nothing of the verdict holds: the event runs again,
+ * and this attempt does not count. So "read, add one, write" is exact, however
+ * many processes do it. An effect outside the store can repeat by that, as by
+ * every other repeat.
+ *
+ * @param key  1 to PEG_STORE_KEY_MAX bytes
+ * @param out  any bytes; borrowed until handle() returns
+ * @return PEG_OK; PEG_ABSENT; PEG_RANGE (length of the key; more than
+ *         PEG_STORE_KEYS_MAX keys); PEG_FAILED: the host cannot tell now.
+ *         Return PEG_RETRY then: PEG_DONE would count as PEG_RETRY
+ */
+static inline int32_t
+peg_store_get(const peg_event *ev, const char *key, peg_str *out)
+{
+    return ev->host->store_get(ev, key, out);
+}
+
+/**
+ * Write a key. See peg_store_get().
+ *
+ * @param bytes  copied; may be NULL when `len` is 0
+ * @return PEG_OK; PEG_RANGE: beyond one of the PEG_STORE_* limits, and nothing
+ *         is changed
+ */
+static inline int32_t
+peg_store_put(const peg_event *ev, const char *key, const void *bytes,
+              size_t len)
+{
+    return ev->host->store_put(ev, key, bytes, len);
+}
+
+/** Delete a key, which need not exist. See peg_store_put(). */
+static inline int32_t
+peg_store_delete(const peg_event *ev, const char *key)
+{
+    return ev->host->store_delete(ev, key);
+}
+
+#endif
 
 /* ---- Answering ------------------------------------------------------ */
 

@@ -1,9 +1,14 @@
-/* core/delivery/lane.c: the deliveries and the runners of one plugin.
+/* core/delivery/crew.c: how the runners of a pool come, speak and go.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "delivery/lane.h"
+#include "delivery/crew.h"
 
 #include "clock.h"
 #include "config/config.h"
+#include "delivery/attempt.h"
+#include "delivery/blame.h"
+#include "delivery/health.h"
+#include "delivery/pool.h"
+#include "delivery/talk.h"
 #include "delivery/worker.h"
 #include "error.h"
 #include "log.h"
@@ -14,46 +19,16 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-/* Deliveries asked for beyond those in work, per runner: they are at hand the
- * moment a verdict comes. */
-#define PREFETCH_PER_WORKER 2
-
 /* A runner whose socket is closed may take this long to end by itself. */
 #define LEAVE_MS 1000
 
 /* Reads from the socket of a runner that has ended: all that a socket holds. */
 #define LAST_WORDS_MAX 16
 
-static void
-finish(struct inbox *inbox, struct inbox_result *result)
-{
-    if (result == NULL) {
-        /* Its lease stays until the next start, which runs it again. */
-        log_write(LOG_ERROR, "delivery", "verdict lost", "detail=no_memory");
-        return;
-    }
-    inbox_finish(inbox, result);
-}
-
-void
-lane_undo(struct inbox *inbox, struct inbox_claim *claim)
-{
-    struct inbox_result *result = calloc(1, sizeof(*result));
-    if (result != NULL) {
-        result->seq = claim->seq;
-        result->plugin = claim->plugin;
-        result->attempt = claim->attempt;
-        result->lease = claim->lease;
-        result->next = INBOX_UNDO;
-    }
-    finish(inbox, result);
-    free(claim);
-}
-
 /* ---- Runners coming and going --------------------------------------- */
 
 static void
-watch(const struct lane_host *host, int fd, struct source *source,
+watch(const struct pool_host *host, int fd, struct source *source,
       uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
@@ -63,7 +38,7 @@ watch(const struct lane_host *host, int fd, struct source *source,
 }
 
 static void
-unwatch(const struct lane_host *host, int fd)
+unwatch(const struct pool_host *host, int fd)
 {
     if (fd >= 0) {
         epoll_ctl(host->epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -71,25 +46,25 @@ unwatch(const struct lane_host *host, int fd)
 }
 
 void
-lane_adopt(struct lane *lane, struct runner *runner)
+crew_adopt(struct pool *pool, struct runner *runner)
 {
-    const struct lane_host *host = lane->host;
+    struct pool_host *host = pool->host;
     struct worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
         runner_kill(runner); /* comes back as ended, and is tried again */
-        host->return_fn(host->return_arg, lane->plugin, runner, RETURN_ENDED,
-                        0);
+        host->return_fn(host->arg, pool->plugin, runner, RETURN_ENDED, 0);
         return;
     }
-    worker->lane = lane;
+    worker->pool = pool;
+    worker->serial = ++host->serials;
     worker->runner = runner;
     worker->lines.per_s = WORKER_LINES_PER_S;
-    worker->plugin = lane->plugin;
+    worker->plugin = pool->plugin;
     worker->socket = (struct source){SOURCE_SOCKET, worker};
     worker->output = (struct source){SOURCE_OUTPUT, worker};
     worker->end = (struct source){SOURCE_END, worker};
-    worker->next = lane->workers;
-    lane->workers = worker;
+    worker->next = pool->workers;
+    pool->workers = worker;
     watch(host, runner->socket, &worker->socket, EPOLLIN);
     /* A child that the plugin left behind can keep the socket open: the end of
      * the process is news of its own. */
@@ -104,15 +79,14 @@ lane_adopt(struct lane *lane, struct runner *runner)
 static void
 give_back(struct worker *worker, enum dispatcher_return why)
 {
-    const struct lane_host *host = worker->lane->host;
+    const struct pool_host *host = worker->pool->host;
     struct runner *runner = worker->runner;
     unwatch(host, runner->socket);
     unwatch(host, runner->output);
     unwatch(host, runner->pid_fd);
     worker->runner = NULL;
     worker->state = WORKER_RETURNED;
-    host->return_fn(host->return_arg, worker->plugin, runner, why,
-                    worker->handled);
+    host->return_fn(host->arg, worker->plugin, runner, why, worker->handled);
 }
 
 /* Kill it; the rest follows when its process has ended. */
@@ -126,7 +100,7 @@ end_worker(struct worker *worker, enum inbox_outcome outcome)
     worker->ending = outcome;
     worker->deadline_ms = INT64_MAX;
     runner_kill(worker->runner);
-    unwatch(worker->lane->host, worker->runner->socket);
+    unwatch(worker->pool->host, worker->runner->socket);
 }
 
 /* Its socket is closed. Most likely its process is ending, and how it ends says
@@ -137,116 +111,57 @@ let_end(struct worker *worker)
     worker->state = WORKER_ENDING;
     worker->ending = INBOX_CRASH;
     worker->deadline_ms = clock_mono_ms() + LEAVE_MS;
-    unwatch(worker->lane->host, worker->runner->socket);
+    unwatch(worker->pool->host, worker->runner->socket);
+}
+
+/* ---- Work for one --------------------------------------------------- */
+
+static void
+watch_socket(struct worker *worker)
+{
+    watch(worker->pool->host, worker->runner->socket, &worker->socket,
+          runner_is_writing(worker->runner) ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 void
-lane_sweep(struct lane *lane)
+crew_begin(struct worker *worker, struct attempt *attempt)
 {
-    struct worker **at = &lane->workers;
-    while (*at != NULL) {
-        struct worker *worker = *at;
-        if (worker->state == WORKER_RETURNED) {
-            *at = worker->next;
-            free(worker);
-        } else {
-            at = &worker->next;
-        }
-    }
-}
-
-/* ---- Feeding -------------------------------------------------------- */
-
-static void
-begin(struct worker *worker, struct inbox_claim *claim)
-{
-    if (worker_begin(worker, claim) != RC_OK) {
-        worker->claim = NULL; /* it has not even got the whole of it */
-        lane_undo(worker->lane->host->inbox, claim);
+    worker->is_trial = health_is_wary(&worker->pool->health);
+    if (worker_begin(worker, attempt) != RC_OK) {
+        /* It has not even got the whole of it. */
+        attempt_undo(worker_put_down(worker), worker->pool->host->inbox);
         let_end(worker);
     } else if (runner_is_writing(worker->runner)) {
-        watch(worker->lane->host, worker->runner->socket, &worker->socket,
-              EPOLLIN | EPOLLOUT);
+        watch_socket(worker);
     }
-}
-
-static struct inbox_claim *
-next_ready(struct lane *lane)
-{
-    struct inbox_claim *claim = lane->ready;
-    if (claim != NULL) {
-        lane->ready = claim->next;
-        lane->ready_count--;
-        if (lane->ready == NULL) {
-            lane->ready_end = &lane->ready;
-        }
-        claim->next = NULL;
-    }
-    return claim;
 }
 
 void
-lane_feed(struct lane *lane)
+crew_tell(struct worker *worker, const struct inbox_lookup *lookup)
 {
-    unsigned busy = 0, able = 0;
-    for (struct worker *w = lane->workers; w != NULL; w = w->next) {
-        if (w->state == WORKER_IDLE && lane->ready != NULL) {
-            begin(w, next_ready(lane));
-        }
-        busy += w->state == WORKER_BUSY;
-        able += w->state == WORKER_IDLE || w->state == WORKER_BUSY;
+    if (worker->state != WORKER_BUSY) {
+        return; /* it ended meanwhile, and may have no runner any more */
     }
-    unsigned room = able * (1 + PREFETCH_PER_WORKER);
-    unsigned have = busy + lane->ready_count + lane->asked;
-    if (room > have) {
-        lane->asked += room - have;
-        inbox_want(lane->host->inbox, lane->plugin->id, room - have);
+    if (worker_tell(worker, lookup) != RC_OK) {
+        let_end(worker);
+    } else if (runner_is_writing(worker->runner)) {
+        watch_socket(worker);
     }
 }
 
-/* ---- What runners say ----------------------------------------------- */
-
-static void
-log_says(struct worker *worker, struct wire_frame *frame)
+void
+crew_dismiss(struct worker *worker)
 {
-    size_t len;
-    struct log_value text, event;
-    uint32_t level = wire_get_u32(&frame->payload);
-    const char *line = wire_get_str(&frame->payload, &len);
-    if (wire_done(&frame->payload) != RC_OK || !worker_may_log(worker)) {
-        return;
-    }
-    log_write(level > LOG_DEBUG ? LOG_DEBUG : (enum log_level)level, "plugin",
-              "says", "plugin=%s event=%s text=%s",
-              worker->plugin->config->name, worker_event(worker, &event),
-              log_quote(&text, line, len));
+    give_back(worker, RETURN_UNUSED);
 }
 
-/* One frame. Returns RC_INVALID for what a sound runner would not send. */
-static int
-on_frame(struct worker *worker, struct wire_frame *frame)
+void
+crew_let_go(struct worker *worker)
 {
-    size_t len;
-    if (frame->header.type == WIRE_LOG) {
-        log_says(worker, frame);
-        return RC_OK;
-    }
-    if (frame->header.type != WIRE_VERDICT || worker->state != WORKER_BUSY ||
-        frame->header.id != (uint64_t)worker->claim->seq) {
-        return RC_INVALID;
-    }
-    uint32_t verdict = wire_get_u32(&frame->payload);
-    int64_t delay_ms = wire_get_i64(&frame->payload);
-    const char *reason = wire_get_str(&frame->payload, &len);
-    wire_get_i64(&frame->payload); /* time in handle(); ours includes it */
-    if (wire_done(&frame->payload) != RC_OK) {
-        return RC_INVALID;
-    }
-    worker_output(worker, 1); /* printed before the verdict: its event's */
-    finish(worker->lane->host->inbox,
-           worker_verdict(worker, verdict, delay_ms, reason));
-    return RC_OK;
+    let_end(worker);
 }
+
+/* ---- News ----------------------------------------------------------- */
 
 static void
 read_socket(struct worker *worker)
@@ -257,7 +172,7 @@ read_socket(struct worker *worker)
         struct wire_frame frame;
         rc = runner_frame(worker->runner, &frame);
         if (rc == RC_OK) {
-            rc = on_frame(worker, &frame);
+            rc = talk_on_frame(worker, &frame);
         }
     }
     if (rc == RC_INVALID || received == RC_INVALID) {
@@ -286,6 +201,27 @@ hear_out(struct worker *worker)
     }
 }
 
+/* Its runner is gone with an attempt in its hands: whose fault is it? */
+static void
+judge(struct worker *worker, int status)
+{
+    struct pool *pool = worker->pool;
+    int starved = worker->ending == INBOX_TIMEOUT && worker->is_looking;
+    int lost = worker->ending == INBOX_LOST;
+    struct attempt *attempt =
+        worker_accident(worker, status, pool->host->generation);
+    if (!lost && !starved) {
+        blame_crash(pool, attempt);
+        return;
+    }
+    if (lost) {
+        attempt_lose(attempt);
+    } else {
+        attempt_spare(attempt, pool->plugin, "it waited for the store");
+    }
+    attempt_finish(attempt, pool->plugin, pool->host->inbox);
+}
+
 static void
 worker_has_ended(struct worker *worker)
 {
@@ -299,14 +235,14 @@ worker_has_ended(struct worker *worker)
         end_worker(worker, INBOX_CRASH);
     }
     worker_output(worker, 1);
-    if (worker->claim != NULL) {
-        finish(worker->lane->host->inbox, worker_accident(worker, status));
+    if (worker->attempt != NULL) {
+        judge(worker, status);
     }
     give_back(worker, RETURN_ENDED);
 }
 
 void
-lane_on_source(const struct source *source, uint32_t events)
+crew_on_source(const struct source *source, uint32_t events)
 {
     struct worker *worker = source->worker;
     if (worker->state == WORKER_RETURNED) {
@@ -331,8 +267,7 @@ lane_on_source(const struct source *source, uint32_t events)
             return;
         }
         if (!runner_is_writing(worker->runner)) {
-            watch(worker->lane->host, worker->runner->socket, &worker->socket,
-                  EPOLLIN);
+            watch_socket(worker);
         }
     }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
@@ -340,7 +275,7 @@ lane_on_source(const struct source *source, uint32_t events)
     }
 }
 
-/* ---- Deadlines, draining, and what others bring --------------------- */
+/* ---- Deadlines ------------------------------------------------------ */
 
 static void
 end_late_worker(struct worker *worker)
@@ -371,10 +306,10 @@ end_in_time(struct worker *worker, int late, int64_t now_ms)
 }
 
 int64_t
-lane_check(struct lane *lane, int late, int64_t next_ms)
+crew_check(struct pool *pool, int late, int64_t next_ms)
 {
     int64_t now_ms = clock_mono_ms();
-    for (struct worker *w = lane->workers; w != NULL; w = w->next) {
+    for (struct worker *w = pool->workers; w != NULL; w = w->next) {
         if (w->state != WORKER_BUSY && w->state != WORKER_ENDING) {
             continue;
         }
@@ -388,39 +323,17 @@ lane_check(struct lane *lane, int late, int64_t next_ms)
     return next_ms;
 }
 
-unsigned
-lane_drain(struct lane *lane)
+void
+crew_sweep(struct pool *pool)
 {
-    unsigned left = 0;
-    struct inbox_claim *claim;
-    while ((claim = next_ready(lane)) != NULL) {
-        lane_undo(lane->host->inbox, claim);
-    }
-    for (struct worker *w = lane->workers; w != NULL; w = w->next) {
-        if (w->state == WORKER_IDLE) {
-            give_back(w, RETURN_UNUSED);
+    struct worker **at = &pool->workers;
+    while (*at != NULL) {
+        struct worker *worker = *at;
+        if (worker->state == WORKER_RETURNED) {
+            *at = worker->next;
+            free(worker);
+        } else {
+            at = &worker->next;
         }
-        left += w->state != WORKER_RETURNED;
     }
-    return left;
-}
-
-void
-lane_queue(struct lane *lane, struct inbox_claim *claim)
-{
-    claim->next = NULL;
-    *lane->ready_end = claim;
-    lane->ready_end = &claim->next;
-    lane->ready_count++;
-    if (lane->asked > 0) {
-        lane->asked--;
-    }
-}
-
-void
-lane_init(struct lane *lane, const struct lane_host *host,
-          const struct plugin *plugin)
-{
-    *lane = (struct lane){.host = host, .plugin = plugin};
-    lane->ready_end = &lane->ready;
 }
