@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon.h"
 
+#include "admin/api.h"
 #include "cli/checked.h"
 #include "cli/command.h"
 #include "clock.h"
@@ -10,6 +11,7 @@
 #include "delivery/dispatcher.h"
 #include "delivery/tail.h"
 #include "error.h"
+#include "http/admin.h"
 #include "http/server.h"
 #include "inbox/inbox.h"
 #include "log.h"
@@ -52,6 +54,8 @@ struct daemon {
     struct inbox *inbox;
     struct supervisor *supervisor;
     struct dispatcher *dispatcher;
+    struct api *api;
+    struct admin *admin;
     struct server *server;
     int signals; /* signalfd */
 };
@@ -204,6 +208,33 @@ open_inbox(struct daemon *d, struct error *err)
     return rc == RC_OK ? generation_register(d->generation, d->inbox, err) : rc;
 }
 
+/* What operators speak to. */
+static int
+start_admin(struct daemon *d, struct error *err)
+{
+    struct api_settings api = {
+        .inbox = d->inbox,
+        .config = d->generation->config,
+        .generation = d->generation,
+        .dispatcher = d->dispatcher,
+    };
+    struct admin_settings settings = {
+        .config = d->generation->config,
+        .is_live = is_live,
+        .is_ready = is_ready,
+        .health_arg = d,
+    };
+    int rc = api_open(&d->api, &api, err);
+    if (rc == RC_OK) {
+        rc = api_start(d->api, err);
+    }
+    if (rc == RC_OK) {
+        settings.api = d->api;
+        rc = admin_start(&d->admin, &settings, err);
+    }
+    return rc;
+}
+
 static int
 start(struct daemon *d, struct error *err)
 {
@@ -220,6 +251,9 @@ start(struct daemon *d, struct error *err)
                               on_runner_return, on_recovered, d, err);
     }
     if (rc == RC_OK) {
+        rc = start_admin(d, err);
+    }
+    if (rc == RC_OK) {
         struct server_settings settings = {
             .generation = d->generation,
             .inbox = d->inbox,
@@ -228,6 +262,9 @@ start(struct daemon *d, struct error *err)
             .health_arg = d,
         };
         rc = server_start(&d->server, &settings, err);
+    }
+    if (rc == RC_OK) {
+        api_set_url(d->api, server_url(d->server));
     }
     return rc;
 }
@@ -344,6 +381,8 @@ stop(struct daemon *d)
         drain(d);
     }
     server_stop(d->server);
+    admin_stop(d->admin);
+    api_close(d->api);
     dispatcher_stop(d->dispatcher);
     supervisor_close(d->supervisor);
     inbox_close(d->inbox);
@@ -373,9 +412,9 @@ daemon_run(const struct daemon_settings *settings)
         return command_error(rc == RC_INVALID ? EXIT_CONFIG : EXIT_FAILED, "%s",
                              err.text);
     }
-    log_write(LOG_INFO, "daemon", "serving", "url=%s plugins=%zu version=%s",
-              server_url(d.server), d.generation->plugin_count,
-              PEGBOARD_VERSION);
+    log_write(LOG_INFO, "daemon", "serving",
+              "url=%s plugins=%zu admin=%s version=%s", server_url(d.server),
+              d.generation->plugin_count, admin_url(d.admin), PEGBOARD_VERSION);
     int code = -1;
     if (settings->on_ready != NULL) {
         code = settings->on_ready(settings->arg, server_url(d.server));

@@ -7,6 +7,7 @@
 #include "delivery/tail.h"
 #include "error.h"
 #include "http/answer.h"
+#include "http/halt.h"
 #include "http/intake.h"
 #include "http/remote.h"
 #include "http/request.h"
@@ -17,15 +18,11 @@
 #include <civetweb.h>
 
 #include <arpa/inet.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 /* CivetWeb keeps one thread for each connection while it lives. Above this
  * share of the threads, connections end with their answer, so that idle ones
@@ -412,45 +409,6 @@ server_in_work(struct server *server)
     return server != NULL ? atomic_load(&server->in_work) : 0;
 }
 
-/* CivetWeb's master thread sees that it shall stop only when its poll ends,
- * which takes up to 2 seconds, or a connection. */
-struct nudge {
-    struct sockaddr_in address;
-    atomic_int enough;
-};
-
-static void *
-nudge_main(void *arg)
-{
-    struct nudge *nudge = arg;
-    const struct timespec pause = {.tv_nsec = 10000000};
-    while (!atomic_load(&nudge->enough)) {
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd >= 0) {
-            connect(fd, (const struct sockaddr *)&nudge->address,
-                    sizeof(nudge->address)); /* its outcome does not matter */
-        }
-        nanosleep(&pause, NULL);
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-    return NULL;
-}
-
-static void
-stop_civetweb(struct server *server)
-{
-    struct nudge nudge = {.address = server->address};
-    pthread_t thread;
-    int nudging = pthread_create(&thread, NULL, nudge_main, &nudge) == 0;
-    mg_stop(server->context);
-    if (nudging) {
-        atomic_store(&nudge.enough, 1);
-        pthread_join(thread, NULL);
-    }
-}
-
 void
 server_stop(struct server *server)
 {
@@ -458,7 +416,7 @@ server_stop(struct server *server)
         return;
     }
     if (server->context != NULL) {
-        stop_civetweb(server);
+        halt_civetweb(server->context, &server->address);
     }
     watchdog_stop(server->watchdog);
     mg_exit_library();
