@@ -3,9 +3,12 @@
 #include "cmds.h"
 
 #include "checked.h"
+#include "client.h"
 #include "config/config.h"
 #include "error.h"
+#include "field.h"
 #include "log.h"
+#include "paint.h"
 #include "plugin/generation.h"
 #include "plugin/manifest.h"
 #include "plugin/probe.h"
@@ -59,8 +62,19 @@ print_events(char *const *events, size_t count)
 
 /* ---- list ----------------------------------------------------------- */
 
+/* The state of a plugin in the running daemon's list; "" without one. */
+static const char *
+live_state(const cJSON *live, const char *name)
+{
+    const cJSON *one = field_list(live, "data");
+    while (one != NULL && strcmp(field_text(one, "name"), name) != 0) {
+        one = one->next;
+    }
+    return field_text(one, "state");
+}
+
 static int
-list_json(const struct generation *generation)
+list_json(const struct generation *generation, const cJSON *live)
 {
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < generation->plugin_count; i++) {
@@ -73,9 +87,46 @@ list_json(const struct generation *generation)
         cJSON_AddNumberToObject(one, "concurrency",
                                 (double)plugin->config->concurrency);
         add_events(one, plugin->events, plugin->event_count);
+        if (live != NULL) {
+            cJSON_AddStringToObject(one, "state",
+                                    live_state(live, plugin->config->name));
+        }
         cJSON_AddItemToArray(list, one);
     }
     return print_json(list);
+}
+
+/* Only with a daemon there is a state to show. */
+static void
+print_state(const cJSON *live, const char *name, int color)
+{
+    const char *state = live_state(live, name);
+    if (live != NULL) {
+        printf("%s%-9.32s%s ", color ? paint_state(state) : "",
+               state[0] != '\0' ? state : "-", color ? PAINT_OFF : "");
+    }
+}
+
+static void
+list_text(const struct generation *generation, const cJSON *live, int color)
+{
+    printf("%-16s %-10s %-12s %s%s\n", "PLUGIN", "VERSION", "BUILD",
+           live != NULL ? "STATE     " : "", "EVENTS");
+    for (size_t i = 0; i < generation->plugin_count; i++) {
+        const struct plugin *plugin = &generation->plugins[i];
+        printf("%-16s %-10s %-12.12s ", plugin->config->name,
+               plugin->manifest.version, plugin->snapshot.digest);
+        print_state(live, plugin->config->name, color);
+        print_events(plugin->events, plugin->event_count);
+    }
+    for (size_t i = 0; i < generation->config->plugin_count; i++) {
+        const struct config_plugin *plugin = &generation->config->plugins[i];
+        if (!plugin->enabled) {
+            printf("%-16s %-10s %-12s ", plugin->name, "-", "-");
+            print_state(live, plugin->name, color);
+            puts("(not enabled)");
+        }
+    }
 }
 
 int
@@ -87,26 +138,15 @@ cmd_plugins_list(const struct args *args)
         return code;
     }
     const struct generation *generation = checked.generation;
+    cJSON *live = client_peek(generation->config->state_dir, "/plugins");
     if (args_count(args, "json") > 0) {
-        code = list_json(generation);
-        checked_fini(&checked);
-        return code;
+        code = list_json(generation, live);
+    } else {
+        list_text(generation, live, args_color(args, stdout));
     }
-    printf("%-16s %-10s %-12s %s\n", "PLUGIN", "VERSION", "BUILD", "EVENTS");
-    for (size_t i = 0; i < generation->plugin_count; i++) {
-        const struct plugin *plugin = &generation->plugins[i];
-        printf("%-16s %-10s %-12.12s ", plugin->config->name,
-               plugin->manifest.version, plugin->snapshot.digest);
-        print_events(plugin->events, plugin->event_count);
-    }
-    for (size_t i = 0; i < generation->config->plugin_count; i++) {
-        if (!generation->config->plugins[i].enabled) {
-            printf("%-16s %-10s %-12s (not enabled)\n",
-                   generation->config->plugins[i].name, "-", "-");
-        }
-    }
+    cJSON_Delete(live);
     checked_fini(&checked);
-    return EXIT_OK;
+    return code;
 }
 
 /* ---- inspect -------------------------------------------------------- */

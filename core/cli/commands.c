@@ -4,6 +4,17 @@
 
 #include <string.h>
 
+/* Of `replay`, and of `events resend`, as users of the Stripe CLI know it. */
+#define REPLAY_TEXT                                                             \
+    "Gives events to their plugins once more, oldest first: dead ones, and\n"   \
+    "also those that were handled. What waits for a retry is tried now. With\n" \
+    "--plugin only that one gets them, even events from before it was there.\n" \
+    "ID may be - to read ids from standard input.\n"                            \
+    "\n"                                                                        \
+    "  pegboard replay evt_1Q...\n"                                             \
+    "  pegboard replay --state dead --plugin ledger --type 'invoice.*'\n"       \
+    "  pegboard replay --plugin new --since 7d --rate 50 --dry-run\n"
+
 const struct command commands[] = {
     {"serve", "run the daemon", "",
      "Receives events on the configured endpoints, stores each durably before\n"
@@ -56,14 +67,91 @@ const struct command commands[] = {
      "  pegboard trigger charge.refunded --print | pegboard try ./hello.so -\n"
      "  gdb --args pegboard-runner try ./hello.so event.json\n",
      try_flags, 2, 2, cmd_try},
+    {"status", "show how the running daemon is", "",
+     "One screen: readiness, what waits, each plugin. --ready prints nothing\n"
+     "and ends with 0 (ready), 1 (not ready) or 5 (not running), for health\n"
+     "checks.\n"
+     "\n"
+     "  pegboard status\n"
+     "  pegboard status --ready\n",
+     status_flags, 0, 0, cmd_status},
+    {"events list", "list stored events, newest first", "[ID...]",
+     "Flags narrow the list; all that are given must hold. ID may be - to read\n"
+     "ids from standard input. Times are ages (2h, 7d), dates or RFC 3339.\n"
+     "\n"
+     "  pegboard events list --state dead --since 2h\n"
+     "  pegboard events list --type 'invoice.*' --customer cus_R1 --json\n",
+     events_list_flags, 0, -1, cmd_events_list},
+    {"events show", "show one event: facts, deliveries, attempts", "ID",
+     "Shows what is known of an event: where and when it arrived, again and\n"
+     "again perhaps, and what each plugin did with it, with reasons and the\n"
+     "last log lines of crashes.\n"
+     "\n"
+     "  pegboard events show evt_1Q...\n"
+     "  pegboard events show evt_1Q... --body > event.json\n",
+     events_show_flags, 1, 1, cmd_events_show},
+    {"events tail", "watch events come in and be handled", "",
+     "Prints a line for each arrival, answer and delivery from now on, in the\n"
+     "form of the Stripe CLI. With --plugin only that plugin's deliveries.\n"
+     "\n"
+     "  pegboard events tail\n"
+     "  pegboard events tail --type 'invoice.*' --json\n",
+     events_tail_flags, 0, 0, cmd_events_tail},
+    {"events export", "write events with their payloads, oldest first",
+     "[ID...]",
+     "Prints one JSON object a line: the facts, and the payload as \"payload\",\n"
+     "with every number as Stripe sent it.\n"
+     "\n"
+     "  pegboard events export --since 24h > events.jsonl\n",
+     events_export_flags, 0, -1, cmd_events_export},
+    {"events resend", "the same as replay", "[ID...]", REPLAY_TEXT,
+     replay_flags, 0, -1, cmd_replay},
+    {"dead", "show dead letters, grouped by cause", "[ID...]",
+     "A delivery is dead when its plugin gave it up, or failed too often. It\n"
+     "stays until it is replayed or discarded. Largest groups come first.\n"
+     "\n"
+     "  pegboard dead\n"
+     "  pegboard dead --plugin ledger --since 24h\n",
+     dead_flags, 0, -1, cmd_dead},
+    {"replay", "deliver events again", "[ID...]", REPLAY_TEXT, replay_flags, 0,
+     -1, cmd_replay},
+    {"discard", "close dead letters", "[ID...]",
+     "Says that dead letters need no more work. They stay in the inbox as\n"
+     "discarded until retention removes them, and can still be replayed.\n"
+     "\n"
+     "  pegboard discard --plugin ledger --type 'price.*' \\\n"
+     "    --reason 'prices are made by hand'\n",
+     discard_flags, 0, -1, cmd_discard},
+    {"jobs list", "list replays and discards", "",
+     "Shows the latest ones, those at work and those that ended.\n", jobs_flags,
+     0, 0, cmd_jobs_list},
+    {"jobs show", "show one replay or discard", "JOB",
+     "  pegboard jobs show job_12\n", jobs_flags, 1, 1, cmd_jobs_show},
+    {"jobs cancel", "stop a replay or discard", "JOB",
+     "What it has moved already stays moved.\n"
+     "\n"
+     "  pegboard jobs cancel job_12\n",
+     jobs_flags, 1, 1, cmd_jobs_cancel},
     {"plugins list", "list the configured plugins", "",
      "Shows each plugin of the configuration with its version, the events it\n"
-     "gets, and whether its file can be loaded.\n",
+     "gets, whether its file can be loaded, and how it is in the running daemon.\n",
      NULL, 0, 0, cmd_plugins_list},
     {"plugins inspect", "show what is in a plugin's file", "PLUGIN.so",
      "Loads the file in a process of its own and shows its descriptor: name,\n"
      "version, events, options with their defaults.\n",
      NULL, 1, 1, cmd_plugins_inspect},
+    {"plugins show", "show a plugin of the running daemon", "NAME",
+     "Shows its state, what waits for it, and its limits.\n", plugins_flags, 1,
+     1, cmd_plugins_show},
+    {"plugins pause", "hold a plugin's deliveries", "NAME",
+     "Nothing is lost: events are stored, and wait until the plugin is resumed,\n"
+     "or until the time given. What is being handled now is finished.\n"
+     "\n"
+     "  pegboard plugins pause ledger --reason 'database moves' --for 30m\n",
+     plugins_pause_flags, 1, 1, cmd_plugins_pause},
+    {"plugins resume", "let a paused plugin go on", "NAME",
+     "  pegboard plugins resume ledger\n", plugins_flags, 1, 1,
+     cmd_plugins_resume},
     {"secret", "make a new signing secret", "",
      "Prints a fresh secret in Stripe's form, for tests without Stripe.\n"
      "\n"
