@@ -314,7 +314,7 @@ jobs_are_named_with_or_without_prefix(void **state)
                                          JOB("cancelled", "1", "1", "0"), 0}}};
     api_serve(&api);
     assert_int_equal(ASK(api, &cancel, "7"), EXIT_OK);
-    assert_contains(cli_out, "state     cancelled\n");
+    assert_contains(cli_out, "state        cancelled\n");
     assert_int_equal(ASK(api, &cancel, "job_7"), EXIT_OK);
     assert_int_equal(ASK(api, &cancel, "job_8"), EXIT_MISSING);
     api_end(&api);
