@@ -74,6 +74,7 @@ api_open(struct api **out, const struct api_settings *settings,
     }
     api->settings = *settings;
     api->started_mono_ms = clock_mono_ms();
+    pthread_mutex_init(&api->pausing, NULL);
     views_init(&api->views, settings->config->inbox_path, &api->served);
     if (list_served(api) != RC_OK || jobs_open(&api->jobs, api) != RC_OK) {
         api_close(api);
@@ -109,6 +110,7 @@ api_close(struct api *api)
     }
     jobs_close(api->jobs);
     views_fini(&api->views);
+    pthread_mutex_destroy(&api->pausing);
     free(api->ids);
     free(api);
 }

@@ -9,6 +9,7 @@
 #include "admin/views.h"
 #include "error.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ struct api {
     uint32_t *ids; /* of the served plugins */
     struct views views;
     struct jobs *jobs;
+    pthread_mutex_t pausing; /* held from the store to the dispatcher, so that
+                                two operators leave both in one state */
     int64_t started_mono_ms;
     _Atomic(const char *) url; /* borrowed; NULL: not known */
 };

@@ -201,10 +201,12 @@ apply(struct call *call, const struct inbox_plugin *state)
     action.state.paused_ms = state->paused_ms;
     action.state.paused_until_ms = state->paused_until_ms;
     memcpy(action.state.reason, state->reason, sizeof(state->reason));
+    pthread_mutex_lock(&call->api->pausing);
     rc = inbox_act(settings->inbox, &action);
     if (rc == RC_OK && settings->dispatcher != NULL && entry->served != NULL) {
         dispatcher_pause(settings->dispatcher, &action.state);
     }
+    pthread_mutex_unlock(&call->api->pausing);
     if (rc == RC_OK) {
         struct log_value reason;
         log_write(LOG_INFO, "admin",
