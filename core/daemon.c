@@ -15,6 +15,7 @@
 #include "http/server.h"
 #include "inbox/inbox.h"
 #include "log.h"
+#include "notify.h"
 #include "plugin/generation.h"
 #include "plugin/supervisor.h"
 
@@ -58,6 +59,7 @@ struct daemon {
     struct admin *admin;
     struct server *server;
     int signals; /* signalfd */
+    struct notify notify;
 };
 
 /* ---- Glue between the parts ----------------------------------------- */
@@ -293,7 +295,9 @@ turn(struct daemon *d, int most_ms)
     struct pollfd fds[2] = {
         {.fd = d->signals, .events = POLLIN},
         {.fd = supervisor_fd(d->supervisor), .events = POLLIN}};
-    int wait_ms = clock_poll_ms(supervisor_deadline_ms(d->supervisor));
+    int64_t due_ms = supervisor_deadline_ms(d->supervisor);
+    int64_t sign_ms = notify_turn(&d->notify, is_live(d));
+    int wait_ms = clock_poll_ms(sign_ms < due_ms ? sign_ms : due_ms);
     if (most_ms >= 0 && (wait_ms < 0 || wait_ms > most_ms)) {
         wait_ms = most_ms;
     }
@@ -347,6 +351,10 @@ drain(struct daemon *d)
     int64_t deadline_ms = clock_mono_ms() + d->generation->config->drain_ms;
     int64_t last_ms = deadline_ms + DRAIN_REST_MS;
     int hurried = 0;
+    notify_send(&d->notify,
+                "STOPPING=1\nSTATUS=finishing attempts in work\n"
+                "EXTEND_TIMEOUT_USEC=%lld",
+                (long long)(last_ms - clock_mono_ms()) * 1000);
     server_refuse(d->server);
     if (d->dispatcher == NULL) {
         return;
@@ -387,6 +395,7 @@ stop(struct daemon *d)
     supervisor_close(d->supervisor);
     inbox_close(d->inbox);
     generation_close(d->generation);
+    notify_fini(&d->notify);
     if (d->signals >= 0) {
         close(d->signals);
     }
@@ -399,6 +408,7 @@ daemon_run(const struct daemon_settings *settings)
     struct error err = {0};
     log_setup(LOG_INFO, LOG_AUTO);
     umask(0077);
+    notify_init(&d.notify);
     if (settings->tail) {
         tail_start(settings->color);
     }
@@ -415,6 +425,8 @@ daemon_run(const struct daemon_settings *settings)
     log_write(LOG_INFO, "daemon", "serving",
               "url=%s plugins=%zu admin=%s version=%s", server_url(d.server),
               d.generation->plugin_count, admin_url(d.admin), PEGBOARD_VERSION);
+    notify_send(&d.notify, "READY=1\nSTATUS=serving %s, %zu plugins",
+                server_url(d.server), d.generation->plugin_count);
     int code = -1;
     if (settings->on_ready != NULL) {
         code = settings->on_ready(settings->arg, server_url(d.server));
