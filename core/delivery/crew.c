@@ -69,7 +69,7 @@ crew_adopt(struct pool *pool, struct runner *runner)
     /* A child that the plugin left behind can keep the socket open: the end of
      * the process is news of its own. */
     watch(host, runner->pid_fd, &worker->end, EPOLLIN);
-    if (runner->output >= 0) {
+    if (!runner->output_ended) {
         watch(host, runner->output, &worker->output, EPOLLIN);
     }
 }
@@ -251,6 +251,9 @@ crew_on_source(const struct source *source, uint32_t events)
     switch (source->kind) {
     case SOURCE_OUTPUT:
         worker_output(worker, 0);
+        if (worker->runner->output_ended) {
+            unwatch(worker->pool->host, worker->runner->output);
+        }
         return;
     case SOURCE_END:
         worker_has_ended(worker);

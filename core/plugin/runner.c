@@ -148,7 +148,8 @@ runner_await(struct runner *runner, int64_t deadline_ms,
         struct pollfd fds[2] = {
             {.fd = runner->socket,
              .events = runner_is_writing(runner) ? POLLIN | POLLOUT : POLLIN},
-            {.fd = runner->output, .events = POLLIN}};
+            {.fd = runner->output_ended ? -1 : runner->output,
+             .events = POLLIN}};
         int n = poll(fds, 2, clock_poll_ms(deadline_ms));
         if (n == 0 || clock_mono_ms() >= deadline_ms) {
             return RC_TIMEOUT; /* also when output never ceases */
@@ -203,7 +204,7 @@ runner_output(struct runner *runner, int flush, runner_line_fn *fn, void *arg)
     /* A flood of output must not hold up the other runners: what is left is
      * read in the next round. */
     int most = flush ? OUTPUT_READS_ALL : OUTPUT_READS;
-    for (int rounds = 0; rounds < most && runner->output >= 0; rounds++) {
+    for (int rounds = 0; rounds < most && !runner->output_ended; rounds++) {
         ssize_t n = read(runner->output, bytes, sizeof(bytes));
         if (n > 0) {
             take_output(runner, bytes, (size_t)n, fn, arg);
@@ -213,8 +214,7 @@ runner_output(struct runner *runner, int flush, runner_line_fn *fn, void *arg)
             break;
         } else {
             pass_line(runner, fn, arg);
-            close(runner->output);
-            runner->output = -1;
+            runner->output_ended = 1;
         }
     }
     if (flush) {

@@ -22,9 +22,12 @@ struct error;
 struct runner {
     const char *name; /* the plugin's; borrowed from its registry entry */
     pid_t pid;
-    int pid_fd; /* readable when the process has ended */
-    int socket; /* non-blocking stream of frames; -1 once closed */
-    int output; /* its stdout and stderr; -1 once at its end */
+    int pid_fd;       /* readable when the process has ended */
+    int socket;       /* non-blocking stream of frames; -1 once closed */
+    int output;       /* its stdout and stderr */
+    int output_ended; /* nothing more will come; take it out of epoll, while it
+                         is open: a child just being spawned may hold a copy,
+                         and then closing does not */
     struct wire_writer frame; /* for building what is sent */
     char *out;                /* bytes the socket did not take yet */
     size_t out_len, out_cap;

@@ -140,6 +140,16 @@ serve_seat(struct seat *seat)
 
 /* ---- A starting runner speaks --------------------------------------- */
 
+static void
+hear_output(struct seat *seat)
+{
+    struct runner *runner = seat->runner;
+    runner_output(runner, 0, log_line, seat);
+    if (runner->output_ended) {
+        epoll_ctl(seat->host->epoll, EPOLL_CTL_DEL, runner->output, NULL);
+    }
+}
+
 static int
 on_frame(struct seat *seat, struct wire_frame *frame, struct error *err)
 {
@@ -177,7 +187,7 @@ read_seat(struct seat *seat)
         watch(seat, seat->runner->socket,
               runner_is_writing(seat->runner) ? EPOLLIN | EPOLLOUT : EPOLLIN);
     }
-    runner_output(seat->runner, 0, log_line, seat);
+    hear_output(seat);
     int received = runner_receive(seat->runner);
     int rc = RC_OK;
     while (rc == RC_OK &&
@@ -205,7 +215,7 @@ static void
 hear_leaving(struct seat *seat)
 {
     struct wire_frame frame;
-    runner_output(seat->runner, 0, log_line, seat);
+    hear_output(seat);
     if (runner_receive(seat->runner) != RC_OK) {
         epoll_ctl(seat->host->epoll, EPOLL_CTL_DEL, seat->runner->socket, NULL);
     }

@@ -1,6 +1,8 @@
 """Surroundings and plugins that are out to get the daemon."""
 
+import ctypes
 import os
+import pathlib
 import re
 import signal
 import sqlite3
@@ -39,6 +41,41 @@ class Hostile(pegboard.TestCase):
         self.assertEqual(daemon.post().status, 200)
         daemon.wait_finished()
         self.assertEqual(len(daemon.attempts()), 6)
+
+    def test_runner_gone_is_watched_no_more_whoever_holds_its_pipe(self):
+        daemon = self.daemon(section("p", "noop"))
+        runner = daemon.wait_runner("p")
+        if daemon.descriptors() is None:
+            self.skipTest("no leave to look at the daemon's descriptors")
+        watched = self.watched(daemon)
+        # As a child does that is just being spawned: closing what it holds a
+        # copy of takes nothing out of epoll.
+        self.hold_pipes(daemon)
+        os.kill(runner, signal.SIGKILL)
+        daemon.wait_runner("p", 2)
+        wait_for(lambda: self.watched(daemon) == watched,
+                 "only the new runner to be watched")
+        self.assertEqual(daemon.post().status, 200)
+        daemon.wait_finished()
+
+    def watched(self, daemon):
+        """How many descriptors the daemon's epoll sets hold."""
+        root = pathlib.Path(f"/proc/{daemon.process.pid}")
+        return sum((root / "fdinfo" / fd.name).read_text().count("tfd:")
+                   for fd in (root / "fd").iterdir()
+                   if os.readlink(fd) == "anon_inode:[eventpoll]")
+
+    def hold_pipes(self, daemon):
+        """Copy the daemon's ends of pipes to us, until the test is over."""
+        pidfd_getfd = 438  # the same on all machines
+        pid_fd = os.pidfd_open(daemon.process.pid)
+        self.addCleanup(os.close, pid_fd)
+        for fd in pathlib.Path(f"/proc/{daemon.process.pid}/fd").iterdir():
+            if os.readlink(fd).startswith("pipe:"):
+                copy = ctypes.CDLL(None).syscall(pidfd_getfd, pid_fd,
+                                                 int(fd.name), 0)
+                self.assertGreaterEqual(copy, 0)
+                self.addCleanup(os.close, copy)
 
     def test_log_that_nobody_reads_stops_nothing(self):
         daemon = self.daemon(section("good", "noop"), start=False)
