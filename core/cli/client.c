@@ -15,6 +15,7 @@
 #include "field.h"
 #include "plain.h"
 #include "template/document.h"
+#include "wanted.h"
 
 #define TIMEOUT_MS     30000
 #define TIMEOUT_MAX_MS (24LL * 3600 * 1000)
@@ -270,4 +271,16 @@ client_peek(const char *state_dir, const char *path)
     reply.json = NULL;
     reply_fini(&reply);
     return json;
+}
+
+char *
+client_path(const char *folder, const char *name, const char *behind)
+{
+    char *safe = wanted_encode(name);
+    char *path = NULL;
+    if (safe == NULL || asprintf(&path, "%s%s%s", folder, safe, behind) < 0) {
+        path = NULL;
+    }
+    free(safe);
+    return path;
 }

@@ -33,6 +33,11 @@ int client_open(struct client **out, const struct args *args);
 /** Whether it works on the inbox file, with no daemon to run any plugin. */
 int client_is_offline(const struct client *client);
 
+/** The path of one thing, for the calls below: "/events/", its name (which is
+ * encoded), and what stands behind ("" for nothing).
+ * @return the caller's, to free; NULL when out of memory */
+char *client_path(const char *folder, const char *name, const char *behind);
+
 /**
  * One request. A problem document is printed, with its hint.
  *

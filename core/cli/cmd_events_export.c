@@ -31,11 +31,9 @@ struct export
 static int
 read_payload(struct client *client, const char *id, char **payload)
 {
-    char *safe = wanted_encode(id);
-    char *path = NULL;
+    char *path = client_path("/events/", id, "/body");
     size_t len;
-    if (safe == NULL || asprintf(&path, "/events/%s/body", safe) < 0) {
-        free(safe);
+    if (path == NULL) {
         return command_error(EXIT_FAILED, "out of memory");
     }
     int code = client_bytes(client, path, payload, &len);
@@ -43,7 +41,6 @@ read_payload(struct client *client, const char *id, char **payload)
         cJSON_Minify(*payload);
     }
     free(path);
-    free(safe);
     return code;
 }
 

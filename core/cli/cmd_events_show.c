@@ -183,22 +183,10 @@ print_attempts(const cJSON *event, int color)
 
 /* ---- Asking --------------------------------------------------------- */
 
-static char *
-event_path(const char *id, const char *behind)
-{
-    char *safe = wanted_encode(id);
-    char *path = NULL;
-    if (safe == NULL || asprintf(&path, "/events/%s%s", safe, behind) < 0) {
-        path = NULL;
-    }
-    free(safe);
-    return path;
-}
-
 static int
 show_body(struct client *client, const char *id)
 {
-    char *path = event_path(id, "/body");
+    char *path = client_path("/events/", id, "/body");
     char *bytes = NULL;
     size_t len = 0;
     if (path == NULL) {
@@ -231,7 +219,7 @@ static int
 show(struct client *client, const struct args *args, const char *id)
 {
     cJSON *event = NULL;
-    char *path = event_path(id, "");
+    char *path = client_path("/events/", id, "");
     int code = path == NULL ? command_error(EXIT_FAILED, "out of memory")
                             : client_call(client, "GET", path, NULL, &event);
     free(path);

@@ -160,14 +160,13 @@ on_line(void *arg, const char *name, const char *json)
 static int
 check_plugin(struct client *client, const char *name)
 {
-    char *safe = name == NULL ? NULL : wanted_encode(name);
-    char *path = NULL;
-    int code = 0;
-    if (safe != NULL && asprintf(&path, "/plugins/%s", safe) >= 0) {
-        code = client_call(client, "GET", path, NULL, NULL);
-        free(path);
+    if (name == NULL) {
+        return 0;
     }
-    free(safe);
+    char *path = client_path("/plugins/", name, "");
+    int code = path != NULL ? client_call(client, "GET", path, NULL, NULL)
+                            : command_error(EXIT_FAILED, "out of memory");
+    free(path);
     return code;
 }
 

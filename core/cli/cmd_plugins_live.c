@@ -136,18 +136,6 @@ print_plugin(const cJSON *plugin, const struct args *args)
 
 /* ---- Asking --------------------------------------------------------- */
 
-static char *
-plugin_path(const char *name, const char *behind)
-{
-    char *safe = wanted_encode(name);
-    char *path = NULL;
-    if (safe == NULL || asprintf(&path, "/plugins/%s%s", safe, behind) < 0) {
-        path = NULL;
-    }
-    free(safe);
-    return path;
-}
-
 /* @param body  taken over */
 static int
 ask(const struct args *args, const char *method, const char *behind,
@@ -161,7 +149,7 @@ ask(const struct args *args, const char *method, const char *behind,
         cJSON_Delete(body);
         return code;
     }
-    char *path = plugin_path(name, behind);
+    char *path = client_path("/plugins/", name, behind);
     if (path == NULL) {
         cJSON_Delete(body);
         code = command_error(EXIT_FAILED, "out of memory");

@@ -26,15 +26,8 @@
 char *
 follow_path(const char *id, const char *behind)
 {
-    char *safe = wanted_encode(id);
-    char *path = NULL;
-    const char *prefix = strncmp(id, "job_", 4) == 0 ? "" : "job_";
-    if (safe == NULL ||
-        asprintf(&path, "/jobs/%s%s%s", prefix, safe, behind) < 0) {
-        path = NULL;
-    }
-    free(safe);
-    return path;
+    int is_whole = strncmp(id, "job_", 4) == 0;
+    return client_path(is_whole ? "/jobs/" : "/jobs/job_", id, behind);
 }
 
 void

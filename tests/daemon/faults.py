@@ -1,7 +1,6 @@
 """What tests of faults and of delivery have in common."""
 
 import collections
-import contextlib
 import http.client
 import json
 import os
@@ -9,11 +8,10 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-import threading
 import urllib.parse
 
 import pegboard
-from pegboard import DONE, id_of, sign
+from pegboard import DONE, id_of
 
 # delivery.state in the inbox.
 READY, LEASED, HELD, DEAD, WAITING = range(5)
@@ -59,29 +57,7 @@ class TestCase(pegboard.TestCase):
 
     def post_all(self, daemon, bodies, senders=8, at=None):
         """Post them over a few connections; all must be taken."""
-        left, lock, statuses = iter(list(bodies)), threading.Lock(), []
-
-        def send():
-            connection = http.client.HTTPConnection(
-                "127.0.0.1", daemon.port, timeout=pegboard.PATIENCE_S)
-            with contextlib.closing(connection):
-                while True:
-                    with lock:
-                        body = next(left, None)
-                    if body is None:
-                        return
-                    connection.request("POST", "/webhook", body, {
-                        "Stripe-Signature": sign(body, at=at)})
-                    answer = connection.getresponse()
-                    answer.read()
-                    statuses.append(answer.status)
-
-        threads = [threading.Thread(target=send) for _ in range(senders)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(set(statuses), {200})
+        daemon.post_all(bodies, senders, at)
 
     # -- the inbox ---------------------------------------------------------
 

@@ -371,8 +371,9 @@ class Daemon:
         fields.update({k.replace("_", "-"): v for k, v in headers.items()})
         return self.request("POST", path, body, fields)
 
-    def post_all(self, bodies, threads=4):
-        """Post events over a few connections; all must be acknowledged."""
+    def post_all(self, bodies, threads=4, at=None):
+        """Post events, signed `at` a time, over a few connections; all must be
+        acknowledged."""
         bodies = list(bodies)
         left, lock, answers = iter(bodies), threading.Lock(), []
 
@@ -385,8 +386,8 @@ class Daemon:
                         body = next(left, None)
                     if body is None:
                         return
-                    connection.request("POST", "/webhook", body,
-                                       {"Stripe-Signature": sign(body)})
+                    connection.request("POST", "/webhook", body, {
+                        "Stripe-Signature": sign(body, at=at)})
                     answer = connection.getresponse()
                     answer.read()
                     answers.append(answer.status)

@@ -4,6 +4,9 @@
  * made by PEG_PLUGIN(). It imports nothing from the host: every function it
  * may call travels in the handles it is given. C11 and C++17.
  *
+ * It is longer than our files are, on purpose: this one header is the whole of
+ * the contract, and half of it is the words that go with it.
+ *
  * ABI rules
  *   1. The major version is in the symbol's name. Within a major version
  *      members are only appended: never moved, retyped, removed or reused.
