@@ -180,7 +180,8 @@ load_generation(struct daemon *d, struct error *err)
     if (rc == RC_OK) {
         char plugins[PATH_MAX];
         snprintf(plugins, sizeof(plugins), "%s/plugins", config->state_dir);
-        rc = generation_make(&d->generation, config, plugins, &report);
+        rc = generation_make(&d->generation, config, plugins, d->signals,
+                             &report);
     }
     if (report.errors > 0 || !settings->quiet) {
         report_print(&report, stderr);
@@ -394,7 +395,7 @@ stop(struct daemon *d)
     dispatcher_stop(d->dispatcher);
     supervisor_close(d->supervisor);
     inbox_close(d->inbox);
-    generation_close(d->generation);
+    generation_drop(d->generation);
     notify_fini(&d->notify);
     if (d->signals >= 0) {
         close(d->signals);

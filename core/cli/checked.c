@@ -62,7 +62,8 @@ checked_make(struct checked *checked, struct config *config,
         config_close(config);
         return rc;
     }
-    rc = generation_make(&checked->generation, config, checked->dir, report);
+    rc =
+        generation_make(&checked->generation, config, checked->dir, -1, report);
     if (rc != RC_OK) {
         config_close(config);
         checked_remove(checked->dir);
@@ -100,6 +101,6 @@ checked_load(struct checked *checked, const struct args *args)
 void
 checked_fini(struct checked *checked)
 {
-    generation_close(checked->generation);
+    generation_drop(checked->generation);
     checked_remove(checked->dir);
 }

@@ -228,7 +228,7 @@ cmd_plugins_inspect(const struct args *args)
     int code;
     int rc = snapshot_make(&snapshot, args->operands[0], dir, &err);
     if (rc == RC_OK) {
-        rc = probe_load(&config, snapshot.path, &manifest, &err);
+        rc = probe_load(&config, snapshot.path, -1, &manifest, &err);
     }
     if (rc != RC_OK) {
         code = command_error(rc == RC_NOT_FOUND ? EXIT_MISSING : EXIT_CONFIG,

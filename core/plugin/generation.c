@@ -8,8 +8,10 @@
 #include "inbox/inbox.h"
 #include "plugin/agree.h"
 #include "plugin/probe.h"
+#include "stripe/digest.h"
 #include "stripe/event.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,18 +26,96 @@ close_plugin(struct plugin *plugin)
     snapshot_fini(&plugin->snapshot);
 }
 
+/* ---- Fingerprints --------------------------------------------------- */
+
+/* Text that is hashed with its length, so that no two lists look alike. */
+struct print {
+    char *bytes;
+    size_t len;
+    int out_of_memory;
+};
+
+static void
+print_text(struct print *print, const char *text)
+{
+    uint64_t len = strlen(text);
+    char *grown = realloc(print->bytes, print->len + sizeof(len) + len);
+    if (grown == NULL) {
+        print->out_of_memory = 1;
+        return;
+    }
+    memcpy(grown + print->len, &len, sizeof(len));
+    memcpy(grown + print->len + sizeof(len), text, len);
+    print->bytes = grown;
+    print->len += sizeof(len) + len;
+}
+
+static void
+print_number(struct print *print, int64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)number);
+    print_text(print, text);
+}
+
+static void
+print_plugin(struct print *print, const struct plugin *plugin)
+{
+    const struct config_plugin *config = plugin->config;
+    print_text(print, plugin->snapshot.digest);
+    print_number(print, config->concurrency);
+    print_number(print, config->timeout_ms);
+    print_number(print, (int64_t)plugin->option_count);
+    for (size_t i = 0; i < plugin->option_count; i++) {
+        print_text(print, plugin->options[i].name);
+        print_text(print, plugin->options[i].value);
+    }
+    for (size_t i = 0; i < config->env_count; i++) {
+        print_text(print, config->env[i].key);
+        print_text(print, config->env[i].value);
+    }
+}
+
+static int
+take_fingerprint(struct plugin *plugin)
+{
+    struct print print = {0};
+    print_plugin(&print, plugin);
+    int rc = print.out_of_memory ? RC_NOMEM
+                                 : digest_sha256(print.bytes, print.len,
+                                                 plugin->fingerprint, NULL);
+    if (print.bytes != NULL) {
+        explicit_bzero(print.bytes, print.len); /* options may be secrets */
+    }
+    free(print.bytes);
+    return rc;
+}
+
+int
+plugin_is_same(const struct plugin *a, const struct plugin *b)
+{
+    return memcmp(a->fingerprint, b->fingerprint, PLUGIN_FINGERPRINT_BYTES) ==
+           0;
+}
+
+/* ---- Making and ending ---------------------------------------------- */
+
 /* One plugin from its file to its checked options. Mistakes go to the report;
  * the return value only says whether memory ran out. */
 static int
 make_plugin(struct plugin *plugin, const struct config_plugin *config,
-            const struct config *whole, const char *dir,
+            const struct config *whole, const char *dir, int stop_fd,
             struct config_report *report)
 {
     struct error err = {0};
     plugin->config = config;
     int rc = snapshot_make(&plugin->snapshot, config->path, dir, &err);
     if (rc == RC_OK) {
-        rc = probe_load(config, plugin->snapshot.path, &plugin->manifest, &err);
+        rc = probe_load(config, plugin->snapshot.path, stop_fd,
+                        &plugin->manifest, &err);
+    }
+    if (rc == RC_CLOSED) {
+        return rc;
     }
     if (rc != RC_OK) {
         report_error(report, whole->file, config->line, "plugin \"%s\": %s",
@@ -43,12 +123,13 @@ make_plugin(struct plugin *plugin, const struct config_plugin *config,
         return rc == RC_NOMEM || rc == RC_IO ? rc : RC_OK;
     }
     agree_events(plugin, whole, report);
-    return agree_options(plugin, whole, report);
+    rc = agree_options(plugin, whole, report);
+    return rc == RC_OK ? take_fingerprint(plugin) : rc;
 }
 
 int
 generation_make(struct generation **out, struct config *config, const char *dir,
-                struct config_report *report)
+                int stop_fd, struct config_report *report)
 {
     struct generation *made = calloc(1, sizeof(*made));
     struct plugin *plugins = calloc(config->plugin_count + 1, sizeof(*plugins));
@@ -57,20 +138,21 @@ generation_make(struct generation **out, struct config *config, const char *dir,
         free(plugins);
         return RC_NOMEM;
     }
+    atomic_init(&made->holders, 1);
     made->plugins = plugins;
 
     int rc = RC_OK;
     for (size_t i = 0; i < config->plugin_count && rc == RC_OK; i++) {
         if (config->plugins[i].enabled && !config->plugins[i].refused) {
             rc = make_plugin(&plugins[made->plugin_count++],
-                             &config->plugins[i], config, dir, report);
+                             &config->plugins[i], config, dir, stop_fd, report);
         }
     }
     if (rc == RC_OK && report->errors > 0) {
         rc = RC_INVALID;
     }
     if (rc != RC_OK) {
-        generation_close(made);
+        generation_drop(made);
         return rc;
     }
     made->config = config;
@@ -98,10 +180,17 @@ generation_register(struct generation *generation, struct inbox *inbox,
     return rc;
 }
 
-void
-generation_close(struct generation *generation)
+struct generation *
+generation_hold(struct generation *generation)
 {
-    if (generation == NULL) {
+    atomic_fetch_add(&generation->holders, 1);
+    return generation;
+}
+
+void
+generation_drop(struct generation *generation)
+{
+    if (generation == NULL || atomic_fetch_sub(&generation->holders, 1) > 1) {
         return;
     }
     for (size_t i = 0; i < generation->plugin_count; i++) {
@@ -111,6 +200,8 @@ generation_close(struct generation *generation)
     config_close(generation->config);
     free(generation);
 }
+
+/* ---- Who gets what -------------------------------------------------- */
 
 static int
 mode_passes(enum config_mode mode, int livemode)
@@ -186,6 +277,17 @@ generation_plugin(const struct generation *generation, uint32_t id)
 {
     for (size_t i = 0; i < generation->plugin_count; i++) {
         if (generation->plugins[i].id == id) {
+            return &generation->plugins[i];
+        }
+    }
+    return NULL;
+}
+
+const struct plugin *
+generation_find(const struct generation *generation, const char *name)
+{
+    for (size_t i = 0; i < generation->plugin_count; i++) {
+        if (strcmp(generation->plugins[i].config->name, name) == 0) {
             return &generation->plugins[i];
         }
     }

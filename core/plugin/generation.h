@@ -1,5 +1,6 @@
 /* core/plugin/generation.h: one configuration with its plugins, checked and
- * ready to serve. Read-only once made, so that any thread may use it.
+ * ready to serve. Read-only once it serves, so that any thread may use it, and
+ * freed by the last that holds it. Which one serves is said by serving.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_GENERATION_H
 #define CORE_GENERATION_H
@@ -8,6 +9,7 @@
 #include "plugin/manifest.h"
 #include "plugin/snapshot.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +26,8 @@ struct plugin_option {
     char *value;
 };
 
+#define PLUGIN_FINGERPRINT_BYTES 32
+
 /** One plugin of a generation. */
 struct plugin {
     const struct config_plugin *config; /* name, limits, filters */
@@ -35,10 +39,15 @@ struct plugin {
     size_t event_count;
     struct plugin_option *options;
     size_t option_count;
+    /** Of all that reaches its runners: the bytes of its file, options with
+     * their values, environment, concurrency, timeout. The same in two
+     * generations: its runners go on. */
+    unsigned char fingerprint[PLUGIN_FINGERPRINT_BYTES];
 };
 
 struct generation {
-    unsigned number; /* 1 for the first of this process */
+    atomic_uint holders;
+    unsigned number; /* never given twice in one inbox; 0 until committed */
     struct config *config;
     struct plugin *plugins; /* the enabled ones */
     size_t plugin_count;
@@ -51,19 +60,32 @@ struct generation {
  * @param config  taken over on success only; one with mistakes, which the
  *                report holds already, is looked through for more of them
  * @param dir     where snapshots go
+ * @param stop_fd when readable, give up; -1 for none
  * @param report  gets every mistake, with file and line
- * @param out     set on success only; end with generation_close()
- * @return RC_OK, RC_INVALID when the report holds errors, RC_NOMEM
+ * @param out     set on success only; end with generation_drop()
+ * @return RC_OK, RC_INVALID when the report holds errors, RC_CLOSED when told
+ *         to give up, RC_IO, RC_NOMEM
  */
 int generation_make(struct generation **out, struct config *config,
-                    const char *dir, struct config_report *report);
+                    const char *dir, int stop_fd, struct config_report *report);
 
 /** Give every plugin its number in the inbox. */
 int generation_register(struct generation *generation, struct inbox *inbox,
                         struct error *err);
 
-/** Free it, with its configuration. Accepts NULL. */
-void generation_close(struct generation *generation);
+/** One more holder. Returns `generation`. */
+struct generation *generation_hold(struct generation *generation);
+
+/** One holder less; the last frees it, with its configuration. Whoever makes a
+ * generation holds it. From any thread. Accepts NULL. */
+void generation_drop(struct generation *generation);
+
+/** Whether the runners of one may go on as runners of the other. */
+int plugin_is_same(const struct plugin *a, const struct plugin *b);
+
+/** The plugin of that name, or NULL. */
+const struct plugin *generation_find(const struct generation *generation,
+                                     const char *name);
 
 /**
  * Who gets an event.

@@ -23,7 +23,7 @@ log_line(void *arg, const char *line, size_t len)
     const struct runner *runner = arg;
     struct log_value text;
     log_write(LOG_WARN, "plugin", "output while loading", "plugin=%s text=%s",
-              runner->name, log_quote(&text, line, len));
+              runner->is.name, log_quote(&text, line, len));
 }
 
 /* End a runner whose answer is known; `polite` lets it leave by itself. */
@@ -48,6 +48,10 @@ end_runner(struct runner *runner, int polite)
 static int
 explain(struct runner *runner, int rc, const char *doing, struct error *err)
 {
+    if (rc == RC_BUSY) {
+        end_runner(runner, 0);
+        return error_set(err, RC_CLOSED, "%s: given up", doing);
+    }
     if (rc == RC_TIMEOUT) {
         end_runner(runner, 0);
         return error_set(err, RC_INVALID, "%s takes more than %d s", doing,
@@ -74,11 +78,12 @@ explain(struct runner *runner, int rc, const char *doing, struct error *err)
 }
 
 static int
-await_manifest(struct runner *runner, struct manifest *out, struct error *err)
+await_manifest(struct runner *runner, int stop_fd, struct manifest *out,
+               struct error *err)
 {
     struct wire_frame frame;
-    int rc = runner_await(runner, clock_mono_ms() + PROBE_TIMEOUT_MS, &frame,
-                          log_line, runner);
+    int rc = runner_await(runner, clock_mono_ms() + PROBE_TIMEOUT_MS, stop_fd,
+                          &frame, log_line, runner);
     if (rc != RC_OK) {
         return explain(runner, rc, "loading it", err);
     }
@@ -90,13 +95,13 @@ await_manifest(struct runner *runner, struct manifest *out, struct error *err)
 }
 
 int
-probe_load(const struct config_plugin *config, const char *path,
+probe_load(const struct config_plugin *config, const char *path, int stop_fd,
            struct manifest *out, struct error *err)
 {
     struct runner *runner;
     int rc = runner_start(&runner, config, path, err);
     if (rc == RC_OK) {
-        rc = await_manifest(runner, out, err);
+        rc = await_manifest(runner, stop_fd, out, err);
         if (rc == RC_OK) {
             end_runner(runner, 1);
         }
@@ -111,7 +116,7 @@ probe_init(const struct plugin *plugin, struct error *err)
     struct manifest manifest = {0};
     int rc = runner_start(&runner, plugin->config, plugin->snapshot.path, err);
     if (rc == RC_OK) {
-        rc = await_manifest(runner, &manifest, err);
+        rc = await_manifest(runner, -1, &manifest, err);
     }
     if (rc != RC_OK) {
         return rc;
@@ -122,7 +127,7 @@ probe_init(const struct plugin *plugin, struct error *err)
     int64_t deadline_ms = clock_mono_ms() + PROBE_TIMEOUT_MS;
     while (rc == RC_OK) {
         struct wire_frame frame;
-        rc = runner_await(runner, deadline_ms, &frame, log_line, runner);
+        rc = runner_await(runner, deadline_ms, -1, &frame, log_line, runner);
         if (rc != RC_OK) {
             return explain(runner, rc, "init()", err);
         }

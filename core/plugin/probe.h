@@ -17,13 +17,15 @@ struct plugin;
  * Load the .so at `path` in a runner of its own and read its descriptor; then
  * end that runner.
  *
- * @param config  for the name and environment of the runner
- * @param out     set on success only; end with manifest_fini()
+ * @param config   for the name and environment of the runner
+ * @param stop_fd  when readable, give up; -1 for none
+ * @param out      set on success only; end with manifest_fini()
  * @return RC_OK; RC_INVALID when the file is no plugin of ours, crashes or
- *         hangs while it is loaded; RC_IO, RC_NOMEM
+ *         hangs while it is loaded; RC_CLOSED when told to give up; RC_IO,
+ *         RC_NOMEM
  */
 int probe_load(const struct config_plugin *config, const char *path,
-               struct manifest *out, struct error *err);
+               int stop_fd, struct manifest *out, struct error *err);
 
 /** As probe_load(), and run init() with the plugin's options: does it start?*/
 int probe_init(const struct plugin *plugin, struct error *err);

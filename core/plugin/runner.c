@@ -136,7 +136,7 @@ runner_frame(struct runner *runner, struct wire_frame *frame)
 }
 
 int
-runner_await(struct runner *runner, int64_t deadline_ms,
+runner_await(struct runner *runner, int64_t deadline_ms, int stop_fd,
              struct wire_frame *frame, runner_line_fn *fn, void *arg)
 {
     for (;;) {
@@ -145,17 +145,21 @@ runner_await(struct runner *runner, int64_t deadline_ms,
             runner_output(runner, 0, fn, arg);
             return rc;
         }
-        struct pollfd fds[2] = {
+        struct pollfd fds[3] = {
             {.fd = runner->socket,
              .events = runner_is_writing(runner) ? POLLIN | POLLOUT : POLLIN},
             {.fd = runner->output_ended ? -1 : runner->output,
-             .events = POLLIN}};
-        int n = poll(fds, 2, clock_poll_ms(deadline_ms));
+             .events = POLLIN},
+            {.fd = stop_fd, .events = POLLIN}};
+        int n = poll(fds, 3, clock_poll_ms(deadline_ms));
         if (n == 0 || clock_mono_ms() >= deadline_ms) {
             return RC_TIMEOUT; /* also when output never ceases */
         }
         if (n < 0) {
             continue; /* EINTR: look at the clock again */
+        }
+        if (fds[2].revents != 0) {
+            return RC_BUSY;
         }
         if (fds[1].revents != 0) {
             runner_output(runner, 0, fn, arg);

@@ -8,6 +8,7 @@
 #ifndef CORE_RUNNER_H
 #define CORE_RUNNER_H
 
+#include "plugin/generation.h"
 #include "plugin/wire.h"
 
 #include <stddef.h>
@@ -17,10 +18,19 @@
 struct config_plugin;
 struct error;
 
+/** Whose runner it is, copied so that it outlives generations. */
+struct runner_identity {
+    uint32_t plugin;     /* its id in the inbox */
+    unsigned generation; /* that it was started for */
+    unsigned char fingerprint[PLUGIN_FINGERPRINT_BYTES];
+    char digest[SNAPSHOT_DIGEST_MAX]; /* of its file */
+    char name[MANIFEST_NAME_MAX + 1]; /* the plugin's */
+};
+
 #define RUNNER_LINE_MAX 1024 /* of a plugin's output; longer ones are cut */
 
 struct runner {
-    const char *name; /* the plugin's; borrowed from its registry entry */
+    struct runner_identity is;
     pid_t pid;
     int pid_fd;       /* readable when the process has ended */
     int socket;       /* non-blocking stream of frames; -1 once closed */
@@ -45,7 +55,8 @@ typedef void runner_line_fn(void *arg, const char *line, size_t len);
  *
  * @param out     set on success only; the caller owns it: runner_kill(), then
  *                runner_reap()
- * @param plugin  for its name and environment; borrowed for the runner's life
+ * @param plugin  for its name (put into runner->is, whose other fields are for
+ *                whoever serves with it) and its environment
  * @return RC_OK, RC_IO, RC_NOMEM
  */
 int runner_start(struct runner **out, const struct config_plugin *plugin,
@@ -89,9 +100,11 @@ void runner_output(struct runner *runner, int flush, runner_line_fn *fn,
 /**
  * Wait for the next frame, passing output on.
  * @param deadline_ms  monotonic
- * @return RC_OK, RC_TIMEOUT, RC_CLOSED, RC_INVALID, RC_NOMEM
+ * @param stop_fd      when readable, wait no longer; -1 for none
+ * @return RC_OK, RC_TIMEOUT, RC_BUSY when told to stop, RC_CLOSED, RC_INVALID,
+ *         RC_NOMEM
  */
-int runner_await(struct runner *runner, int64_t deadline_ms,
+int runner_await(struct runner *runner, int64_t deadline_ms, int stop_fd,
                  struct wire_frame *frame, runner_line_fn *fn, void *arg);
 
 /** Ask it to end: QUIT, and no more frames. */

@@ -100,7 +100,7 @@ spawn(struct runner *runner, const char *program, char **env, int socket,
     posix_spawnattr_destroy(&attr);
     if (rc != 0) {
         return error_errno(err, RC_IO, rc, "plugin %s: cannot start a runner",
-                           runner->name);
+                           runner->is.name);
     }
     runner->pid_fd = pidfd_open(runner->pid, 0);
     if (runner->pid_fd < 0) {
@@ -108,7 +108,7 @@ spawn(struct runner *runner, const char *program, char **env, int socket,
         kill(-runner->pid, SIGKILL);
         waitpid(runner->pid, NULL, 0);
         return error_errno(err, RC_IO, saved, "plugin %s: no pidfd",
-                           runner->name);
+                           runner->is.name);
     }
     return RC_OK;
 }
@@ -138,13 +138,13 @@ open_channels(struct runner *runner, int *child_socket, int *child_output,
     int pair[2], pipes[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return error_errno(err, RC_IO, errno, "plugin %s: no socket",
-                           runner->name);
+                           runner->is.name);
     }
     runner->socket = pair[0];
     *child_socket = pair[1];
     if (pipe2(pipes, O_CLOEXEC) != 0) {
         return error_errno(err, RC_IO, errno, "plugin %s: no pipe",
-                           runner->name);
+                           runner->is.name);
     }
     runner->output = pipes[0];
     *child_output = pipes[1];
@@ -184,7 +184,7 @@ runner_start(struct runner **out, const struct config_plugin *plugin,
         free_environment(env);
         return error_set(err, RC_NOMEM, "plugin: out of memory");
     }
-    runner->name = plugin->name;
+    snprintf(runner->is.name, sizeof(runner->is.name), "%s", plugin->name);
     runner->socket = runner->output = runner->pid_fd = -1;
 
     int child_socket = -1, child_output = -1;
