@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "clock.h"
 #include "config/config.h"
+#include "config/places.h"
 #include "config/report.h"
 #include "delivery/dispatcher.h"
 #include "delivery/tail.h"
@@ -155,6 +156,22 @@ make_state_dir(const struct config *config, struct error *err)
     return RC_OK;
 }
 
+/* From here on lines go where the configuration says. */
+static int
+open_log(const struct config *config, int verbose, struct config_report *report)
+{
+    struct error err;
+    log_setup(verbose ? LOG_DEBUG : (enum log_level)config->log_level,
+              (enum log_format)config->log_format);
+    int rc = log_open_file(config->log_file, &err);
+    if (rc != RC_OK) {
+        report_error(report, config->file, config->log_file_line, "file: %s",
+                     err.text);
+        rc = RC_INVALID;
+    }
+    return rc;
+}
+
 /* From the file to a checked generation; all mistakes are printed. */
 static int
 load_generation(struct daemon *d, struct error *err)
@@ -163,16 +180,19 @@ load_generation(struct daemon *d, struct error *err)
     struct config_report report = {0};
     struct config *config = NULL;
     int rc = config_read(&config, settings->config_path, &report);
+    if (rc != RC_NOMEM && places_check(config, &report) != RC_OK) {
+        rc = RC_INVALID;
+    }
     if (rc == RC_INVALID) { /* what is wrong with its plugins, besides? */
         struct checked checked;
         rc = checked_make(&checked, config, &report, err);
         config = NULL;
     }
     if (rc == RC_OK) {
-        log_setup(settings->verbose ? LOG_DEBUG
-                                    : (enum log_level)config->log_level,
-                  (enum log_format)config->log_format);
         rc = make_state_dir(config, err);
+    }
+    if (rc == RC_OK) {
+        rc = open_log(config, settings->verbose, &report);
     }
     if (rc == RC_OK) {
         rc = raise_descriptor_limit(config, err);

@@ -1,32 +1,61 @@
-/* core/log.c: one line per fact, to standard error.
+/* core/log.c: one line per fact, to standard error or a file.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "log.h"
 
 #include "clock.h"
+#include "error.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOG_LINE_MAX 2048
 
 static atomic_int shown_level = LOG_INFO;
-static atomic_int shown_format = LOG_TEXT;
+static atomic_int shown_format = LOG_TEXT; /* never LOG_AUTO */
+
+static struct {
+    pthread_mutex_t lock; /* guards all; held over poll() and a write() that
+                             poll() has promised not to wait */
+    int fd;
+    enum log_format format; /* as asked for */
+    unsigned long dropped;  /* lines, since the last one that was written */
+    int torn_fd;            /* its last line is not whole; -1: none */
+} sink = {PTHREAD_MUTEX_INITIALIZER, STDERR_FILENO, LOG_TEXT, 0, -1};
+
+static struct {
+    pthread_mutex_t lock; /* held over opening it; taken before sink.lock */
+    char *path;           /* NULL: standard error */
+} file = {PTHREAD_MUTEX_INITIALIZER, NULL};
+
+static void
+settle_format_locked(void)
+{
+    enum log_format format = sink.format;
+    if (format == LOG_AUTO) {
+        format = isatty(sink.fd) ? LOG_TEXT : LOG_LOGFMT;
+    }
+    atomic_store(&shown_format, (int)format);
+}
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 void
 log_setup(enum log_level level, enum log_format format)
 {
-    if (format == LOG_AUTO) {
-        format = isatty(STDERR_FILENO) ? LOG_TEXT : LOG_LOGFMT;
-    }
     atomic_store(&shown_level, (int)level);
-    atomic_store(&shown_format, (int)format);
+    pthread_mutex_lock(&sink.lock);
+    sink.format = format;
+    settle_format_locked();
+    pthread_mutex_unlock(&sink.lock);
 }
 
 int
@@ -35,6 +64,64 @@ log_enabled(enum log_level level)
     return (int)level <=
            atomic_load_explicit(&shown_level, memory_order_relaxed);
 }
+
+/* ---- Where lines go ------------------------------------------------- */
+
+static int
+takes_a_line(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT) != 0;
+}
+
+/* A file on a full disk takes nothing, or a part. Returns whether all went. */
+static int
+put_locked(int fd, const char *text, size_t len)
+{
+    ssize_t n = takes_a_line(fd) ? write(fd, text, len) : -1;
+    if (n > 0 && (size_t)n < len) {
+        sink.torn_fd = fd;
+    }
+    return n == (ssize_t)len;
+}
+
+/* Tell of lines that are missing. */
+static int
+put_note_locked(int fd)
+{
+    char note[96];
+    int n = snprintf(note, sizeof(note),
+                     "pegboard: %lu lines were dropped here: they could not be "
+                     "written\n",
+                     sink.dropped);
+    if (!put_locked(fd, note, (size_t)n)) {
+        return 0;
+    }
+    sink.dropped = 0;
+    return 1;
+}
+
+static void
+put_line_locked(int fd, const char *line, size_t len)
+{
+    if (sink.torn_fd == fd && put_locked(fd, "\n", 1)) {
+        sink.torn_fd = -1;
+    }
+    if (sink.torn_fd == fd || (sink.dropped > 0 && !put_note_locked(fd)) ||
+        !put_locked(fd, line, len)) {
+        sink.dropped++;
+    }
+}
+
+void
+log_put(int fd, const char *line, size_t len)
+{
+    pthread_mutex_lock(&sink.lock);
+    put_line_locked(fd, line, len);
+    pthread_mutex_unlock(&sink.lock);
+}
+
+/* ---- Lines ---------------------------------------------------------- */
 
 /* A line under construction. `len` never passes the room that is kept for the
  * end of the line. */
@@ -188,85 +275,82 @@ log_write(enum log_level level, const char *module, const char *text,
                 module, text, pairs);
     line.text[line.len++] = '\n';
 
-    log_put(STDERR_FILENO, line.text, line.len);
+    pthread_mutex_lock(&sink.lock);
+    put_line_locked(sink.fd, line.text, line.len);
+    pthread_mutex_unlock(&sink.lock);
 }
 
-/* Held over poll() and a write() that poll() has promised not to wait. */
-static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
+/* ---- The file ------------------------------------------------------- */
+
+/* With 0640 whatever the umask, which is for secrets: others of the group may
+ * collect logs. Returns -1 with errno set. */
+static int
+open_file(const char *path)
+{
+    const int flags =
+        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags | O_EXCL, 0640);
+    if (fd >= 0) {
+        (void)fchmod(fd, 0640); /* a file system without modes is good, too */
+        return fd;
+    }
+    return errno == EEXIST ? open(path, flags, 0640) : -1;
+}
+
+static void
+switch_to(int fd)
+{
+    pthread_mutex_lock(&sink.lock);
+    int old = sink.fd;
+    sink.fd = fd;
+    if (sink.torn_fd == old) {
+        sink.torn_fd = -1;
+    }
+    settle_format_locked();
+    if (old != STDERR_FILENO) {
+        close(old);
+    }
+    pthread_mutex_unlock(&sink.lock);
+}
 
 static int
-takes_a_line(int fd)
+open_and_switch(const char *path, struct error *err)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-    return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT) != 0;
+    int fd = path != NULL ? open_file(path) : STDERR_FILENO;
+    if (fd < 0) {
+        return error_errno(err, RC_IO, errno, "cannot open the log's file %s",
+                           path);
+    }
+    switch_to(fd);
+    return RC_OK;
 }
 
-void
-log_put(int fd, const char *text, size_t len)
+int
+log_open_file(const char *path, struct error *err)
 {
-    static unsigned long dropped; /* guarded by line_lock */
-    pthread_mutex_lock(&line_lock);
-    if (!takes_a_line(fd)) {
-        dropped++;
-    } else {
-        if (dropped > 0) {
-            char note[96];
-            int n = snprintf(note, sizeof(note),
-                             "pegboard: %lu lines were dropped here: their "
-                             "reader was too slow\n",
-                             dropped);
-            (void)!write(fd, note, (size_t)n); /* nobody left to tell */
-            dropped = 0;
-        }
-        if (takes_a_line(fd)) {
-            (void)!write(fd, text, len);
-        } else {
-            dropped++;
-        }
+    char *copy = path != NULL ? strdup(path) : NULL;
+    if (path != NULL && copy == NULL) {
+        return error_set(err, RC_NOMEM, "log: out of memory");
     }
-    pthread_mutex_unlock(&line_lock);
+    pthread_mutex_lock(&file.lock);
+    int rc = open_and_switch(path, err);
+    if (rc == RC_OK) {
+        char *old = file.path;
+        file.path = copy;
+        copy = old;
+    }
+    pthread_mutex_unlock(&file.lock);
+    free(copy);
+    return rc;
 }
 
-const char *
-log_quote(struct log_value *value, const char *bytes, size_t len)
+int
+log_reopen(struct error *err)
 {
-    static const char hex[] = "0123456789abcdef";
-    const size_t room = sizeof(value->text) - sizeof("\\u0000...\"");
-    char *out = value->text;
-    size_t n = 0;
-
-    out[n++] = '"';
-    size_t i = 0;
-    for (; i < len && n < room; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        if (byte == '"' || byte == '\\') {
-            out[n++] = '\\';
-            out[n++] = (char)byte;
-        } else if (byte < 0x20 || byte >= 0x7f) {
-            memcpy(out + n, "\\u00", 4);
-            out[n + 4] = hex[byte >> 4];
-            out[n + 5] = hex[byte & 15];
-            n += 6;
-        } else {
-            out[n++] = (char)byte;
-        }
-    }
-    if (i < len) {
-        memcpy(out + n, "...", 3);
-        n += 3;
-    }
-    out[n++] = '"';
-    out[n] = '\0';
-    return out;
-}
-
-const char *
-log_word(struct log_value *value, const char *text)
-{
-    size_t len = strspn(text, "_-.:/0123456789abcdefghijklmnopqrstuvwxyz"
-                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    return len > 0 && text[len] == '\0' ? text
-                                        : log_quote(value, text, strlen(text));
+    pthread_mutex_lock(&file.lock);
+    int rc = open_and_switch(file.path, err);
+    pthread_mutex_unlock(&file.lock);
+    return rc;
 }
 
 int

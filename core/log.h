@@ -1,4 +1,4 @@
-/* core/log.h: one line per fact, to standard error.
+/* core/log.h: one line per fact, to standard error or a file.
  *
  * A line has a time, a level, a module, a fixed text in lower case, and fields:
  *   log_write(LOG_WARN, "inbox", "commit failed", "rc=%s action=%s", ...)
@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct error;
+
 /** `error` needs a person, `warn` may, `info` is lifecycle, `debug` per event
  */
 enum log_level { LOG_ERROR = 0, LOG_WARN = 1, LOG_INFO = 2, LOG_DEBUG = 3 };
@@ -22,6 +24,19 @@ enum log_format { LOG_AUTO = 0, LOG_TEXT = 1, LOG_LOGFMT = 2, LOG_JSON = 3 };
 
 /** Set what is shown and how. Safe at any time and from any thread. */
 void log_setup(enum log_level level, enum log_format format);
+
+/**
+ * Add lines to the end of this file from now on; it is made if absent. From any
+ * thread.
+ *
+ * @param path  copied; NULL: standard error
+ * @return RC_OK; RC_IO or RC_NOMEM, and lines go where they went before
+ */
+int log_open_file(const char *path, struct error *err);
+
+/** Open the file again, by its path: what was open may have been renamed to
+ * make room. Returns as log_open_file(). */
+int log_reopen(struct error *err);
 
 /** Whether lines of `level` are shown: lets a caller save costly arguments. */
 int log_enabled(enum log_level level);
@@ -39,8 +54,8 @@ void log_write(enum log_level level, const char *module, const char *text,
 
 /**
  * Write a whole line, its newline included, without ever waiting for whoever
- * reads `fd`: a pipe that is full costs the line, not the daemon. What was
- * dropped is counted, and told with the next line that fits.
+ * reads `fd`: a pipe or a disk that is full costs the line, not the daemon.
+ * What was dropped is counted, and told with the next line that fits.
  *
  * @param len  at most 4096, which a pipe takes in one piece
  */

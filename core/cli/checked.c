@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "config/config.h"
+#include "config/places.h"
 #include "config/report.h"
 #include "error.h"
 #include "log.h"
@@ -74,7 +75,7 @@ checked_make(struct checked *checked, struct config *config,
 }
 
 int
-checked_load(struct checked *checked, const struct args *args)
+checked_load(struct checked *checked, const struct args *args, int to_serve)
 {
     const char *path = args_config_path(args);
     if (path == NULL) {
@@ -86,6 +87,9 @@ checked_load(struct checked *checked, const struct args *args)
     struct error err = {0};
     int rc = config_read(&config, path, &report);
     if (rc != RC_NOMEM) {
+        if (to_serve) {
+            (void)places_check(config, &report); /* the report says it */
+        }
         rc = checked_make(checked, config, &report, &err);
     }
     if (rc != RC_OK || args_count(args, "quiet") == 0) {

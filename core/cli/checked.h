@@ -23,8 +23,10 @@ struct checked {
 int checked_folder(char *out, struct error *err);
 
 /** Make it from -c or the default file; mistakes are printed.
+ * @param to_serve  also look whether a daemon could write its files
  * @return 0, or the exit code to leave with (and nothing to end) */
-int checked_load(struct checked *checked, const struct args *args);
+int checked_load(struct checked *checked, const struct args *args,
+                 int to_serve);
 
 /**
  * Make it from a configuration, which may have mistakes that the report knows.

@@ -35,7 +35,7 @@ int
 cmd_check(const struct args *args)
 {
     struct checked checked;
-    int code = checked_load(&checked, args);
+    int code = checked_load(&checked, args, 1);
     if (code != EXIT_OK) {
         return code;
     }

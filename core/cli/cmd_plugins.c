@@ -133,7 +133,7 @@ int
 cmd_plugins_list(const struct args *args)
 {
     struct checked checked;
-    int code = checked_load(&checked, args);
+    int code = checked_load(&checked, args, 0);
     if (code != EXIT_OK) {
         return code;
     }

@@ -64,6 +64,16 @@ is_loaded(const struct config *config, const char *path)
 }
 
 static void
+add_default(struct build *build, const char *name)
+{
+    struct config_plugin *plugin = plugin_add(build, name, 0);
+    if (plugin != NULL) {
+        section_fill(build, OPTION_PLUGIN, NULL, plugin);
+        plugin_locate(build, plugin, 0);
+    }
+}
+
+static void
 load_file(struct build *build, const char *file)
 {
     const struct config *config = build->config;
@@ -88,11 +98,7 @@ load_file(struct build *build, const char *file)
         return;
     }
     free(path);
-    struct config_plugin *plugin = plugin_add(build, name, 0);
-    if (plugin != NULL) {
-        section_fill(build, OPTION_PLUGIN, NULL, plugin);
-        plugin_locate(build, plugin, 0);
-    }
+    add_default(build, name);
 }
 
 static void
@@ -110,10 +116,24 @@ report_folder(struct build *build, int errnum)
                  strerror_r(errnum, why, sizeof(why)));
 }
 
+static void
+load_pins(struct build *build)
+{
+    for (size_t i = 0; i < build->pin_count; i++) {
+        if (config_plugin(build->config, build->pins[i].name) == NULL) {
+            add_default(build, build->pins[i].name);
+        }
+    }
+}
+
 void
 autoload_plugins(struct build *build)
 {
     const struct config *config = build->config;
+    if (build->pins != NULL) {
+        load_pins(build);
+        return;
+    }
     if (config->plugins_dir == NULL) {
         return; /* that is reported already */
     }

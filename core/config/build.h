@@ -8,6 +8,7 @@
 
 struct config;
 struct config_pair;
+struct config_pin;
 struct config_plugin;
 struct config_report;
 struct inifile;
@@ -16,7 +17,9 @@ struct inifile_section;
 struct build {
     struct config *config;
     struct config_report *report;
-    int plugins_dir_line; /* of [plugins] dir; 0: not set */
+    int plugins_dir_line;          /* of [plugins] dir; 0: not set */
+    const struct config_pin *pins; /* NULL: files are looked for */
+    size_t pin_count;
 };
 
 /** One key with its text, on its way into a field. */
@@ -70,12 +73,14 @@ void value_read(const struct value *value);
 void section_fill(struct build *build, enum option_section kind,
                   const struct inifile_section *section, void *target);
 
-/* Readers of what has a form of its own: listen.c, endpoint.c, plugin.c. */
+/* Readers of what has a form or checks of its own. */
 value_reader read_listen;
 value_reader read_trusted_proxies;
+value_reader read_state_dir;
 value_reader read_store;
 value_reader read_retention;
 value_reader read_admin_listen;
+value_reader read_log_file;
 value_reader read_plugins_dir;
 value_reader read_endpoint_path;
 value_reader read_secrets;
@@ -90,7 +95,8 @@ void pairs_push(struct build *build, struct config_pair **pairs, size_t *count,
                 const char *key, const char *text, int line);
 
 /** Find the plugin's file, where `plugin->path` is as written or a default,
- * and check that it is safe to load. Sets the path to what was found. */
+ * and check that it is safe to load. Sets the path to what was found, or to
+ * that of its pin. */
 void plugin_locate(struct build *build, struct config_plugin *plugin, int line);
 
 /** Add a plugin to the configuration. NULL, and reported, when there are too
@@ -98,8 +104,15 @@ void plugin_locate(struct build *build, struct config_plugin *plugin, int line);
 struct config_plugin *plugin_add(struct build *build, const char *name,
                                  int line);
 
-/** Add a plugin for each .so in the plugins folder that has no section. */
+/** Add a plugin for each .so in the plugins folder that has no section; or for
+ * each pin. */
 void autoload_plugins(struct build *build);
+
+/** The pin of that name, or NULL. */
+const struct config_pin *pin_find(const struct build *build, const char *name);
+
+/** Whether there are pins, and none for this plugin: it is passed over. */
+int pin_is_missing(const struct build *build, const char *name);
 
 /** Turn the sections of a file, already without syntax, into the configuration
  * and check what holds between them. */

@@ -75,10 +75,15 @@ config_close(struct config *config)
     free(config->endpoints);
     free(config->plugins);
     free(config->file);
+    if (config->text != NULL) {
+        explicit_bzero(config->text, config->text_len);
+    }
+    free(config->text);
     free(config->dir);
     free(config->trusted_proxies);
     free(config->state_dir);
     free(config->inbox_path);
+    free(config->log_file);
     free(config->plugins_dir);
     free(config);
 }
@@ -104,28 +109,53 @@ config_new(const char *path)
     return config;
 }
 
-int
-config_read(struct config **out, const char *path, struct config_report *report)
+/* From the text to the fields. */
+static int
+build_text(struct config *config, const struct config_source *source,
+           struct config_report *report)
 {
-    struct config *config = config_new(path);
+    struct inifile ini = {0};
+    int rc = inifile_parse(&ini, source->path, config->text, config->text_len,
+                           report);
+    if (rc == RC_OK) {
+        struct build build = {.config = config,
+                              .report = report,
+                              .pins = source->pins,
+                              .pin_count = source->pin_count};
+        sections_build(&build, &ini);
+    }
+    inifile_fini(&ini);
+    return rc;
+}
+
+int
+config_read_from(struct config **out, const struct config_source *source,
+                 struct config_report *report)
+{
+    struct config *config = config_new(source->path);
     if (config == NULL) {
         report->out_of_memory = 1;
         return RC_NOMEM;
     }
-    struct inifile ini = {0};
-    int rc = inifile_read(&ini, path, report);
+    const char *path =
+        source->text_path != NULL ? source->text_path : source->path;
+    int rc = inifile_load(&config->text, &config->text_len, path, report);
     if (rc == RC_OK) {
-        struct build build = {.config = config, .report = report};
-        sections_build(&build, &ini);
+        rc = build_text(config, source, report);
     }
-    inifile_fini(&ini);
-
     if (report->out_of_memory || rc == RC_NOMEM) {
         config_close(config);
         return RC_NOMEM;
     }
     *out = config;
     return report->errors > 0 ? RC_INVALID : rc;
+}
+
+int
+config_read(struct config **out, const char *path, struct config_report *report)
+{
+    const struct config_source source = {.path = path};
+    return config_read_from(out, &source, report);
 }
 
 int

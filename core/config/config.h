@@ -46,6 +46,7 @@ struct config_plugin {
     char name[CONFIG_NAME_MAX + 1];
     int line;    /* of its section; 0 when found by autoload */
     char *path;  /* absolute, or relative to the working directory */
+    int pinned;  /* it is a pin's path, not that of the file */
     int refused; /* its file is missing or unsafe: it must not be loaded */
     int enabled;
     char **events; /* narrowing patterns; none: what the plugin declares */
@@ -66,9 +67,28 @@ struct config_plugin {
     size_t env_count;
 };
 
+/** A plugin's file, given instead of looked for. */
+struct config_pin {
+    const char *name, *path;
+};
+
+/** Where a configuration comes from. */
+struct config_source {
+    const char *path; /* of the INI file, as it is named in messages; what is
+                         relative in it starts from its folder */
+    const char *text_path; /* read this file's text instead; NULL: path */
+    /** Exactly these plugins have files, and no folder is looked through;
+     * sections of others are passed over. NULL: as the file says. */
+    const struct config_pin *pins;
+    size_t pin_count;
+};
+
 struct config {
     char *file; /* path of the INI file, as given */
-    char *dir;  /* the folder it stands in; paths are relative to it */
+    char *text; /* its bytes, a NUL behind them; cleansed at the end; NULL when
+                   it cannot be read */
+    size_t text_len;
+    char *dir; /* the folder it stands in; paths are relative to it */
 
     struct sockaddr_in listen[CONFIG_LISTEN_MAX]; /* port 0: any free one */
     size_t listen_count;
@@ -79,6 +99,7 @@ struct config {
     int64_t request_timeout_ms;
     int64_t drain_ms;
     char *state_dir;
+    int state_dir_line; /* of its key */
 
     char *inbox_path; /* of the SQLite file, with state_dir in front */
     int64_t retention_ms;
@@ -89,6 +110,8 @@ struct config {
 
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */
+    char *log_file; /* NULL: standard error */
+    int log_file_line;
 
     char *plugins_dir;
     int autoload;
@@ -120,6 +143,10 @@ int config_load(struct config **out, const char *path,
  */
 int config_read(struct config **out, const char *path,
                 struct config_report *report);
+
+/** As config_read(), from elsewhere. */
+int config_read_from(struct config **out, const struct config_source *source,
+                     struct config_report *report);
 
 /** Free it, cleansing secrets. Accepts NULL. */
 void config_close(struct config *config);

@@ -1,11 +1,10 @@
 /* core/config/fields.c: from a key's text to a field of the configuration.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "config/build.h"
+#include "config/fields.h"
 
 #include "config/config.h"
 #include "error.h"
 #include "config/report.h"
-#include "config/paths.h"
 #include "suggest.h"
 #include "value.h"
 
@@ -16,15 +15,6 @@
 
 /* Choices and modes are stored through an int. */
 static_assert(sizeof(enum config_mode) == sizeof(int), "stored as int");
-
-/** Where an option's value goes; options.c says what it may be. */
-struct field {
-    enum option_section section;
-    const char *key;
-    size_t offset;
-    value_reader *reader; /* NULL: by the option's type, at `offset` */
-    int64_t unit_ms;      /* of a duration that is not kept in ms */
-};
 
 #define IN_CONFIG(member)   offsetof(struct config, member)
 #define IN_ENDPOINT(member) offsetof(struct config_endpoint, member)
@@ -37,20 +27,21 @@ static const struct field fields[] = {
     {OPTION_SERVER, "max_body", IN_CONFIG(max_body), NULL, 0},
     {OPTION_SERVER, "request_timeout", IN_CONFIG(request_timeout_ms), NULL, 1},
     {OPTION_SERVER, "drain", IN_CONFIG(drain_ms), NULL, 1},
-    {OPTION_SERVER, "state_dir", IN_CONFIG(state_dir), NULL, 0},
+    {OPTION_SERVER, "state_dir", IN_CONFIG(state_dir), read_state_dir, 0},
     {OPTION_INBOX, "store", 0, read_store, 0},
-    {OPTION_INBOX, "retention", 0, read_retention, 0},
+    {OPTION_INBOX, "retention", IN_CONFIG(retention_ms), read_retention, 1},
     {OPTION_INBOX, "min_free", IN_CONFIG(min_free_bytes), NULL, 0},
     {OPTION_ADMIN, "listen", 0, read_admin_listen, 0},
     {OPTION_LOG, "level", IN_CONFIG(log_level), NULL, 0},
     {OPTION_LOG, "format", IN_CONFIG(log_format), NULL, 0},
-    {OPTION_PLUGINS, "dir", 0, read_plugins_dir, 0},
+    {OPTION_LOG, "file", IN_CONFIG(log_file), read_log_file, 0},
+    {OPTION_PLUGINS, "dir", IN_CONFIG(plugins_dir), read_plugins_dir, 0},
     {OPTION_PLUGINS, "autoload", IN_CONFIG(autoload), NULL, 0},
-    {OPTION_ENDPOINT, "path", 0, read_endpoint_path, 0},
+    {OPTION_ENDPOINT, "path", IN_ENDPOINT(path), read_endpoint_path, 0},
     {OPTION_ENDPOINT, "secrets", 0, read_secrets, 0},
     {OPTION_ENDPOINT, "tolerance", IN_ENDPOINT(tolerance_s), NULL, 1000},
     {OPTION_ENDPOINT, "livemode", IN_ENDPOINT(livemode), NULL, 0},
-    {OPTION_PLUGIN, "path", 0, read_plugin_path, 0},
+    {OPTION_PLUGIN, "path", IN_PLUGIN(path), read_plugin_path, 0},
     {OPTION_PLUGIN, "enabled", IN_PLUGIN(enabled), NULL, 0},
     {OPTION_PLUGIN, "events", 0, read_events, 0},
     {OPTION_PLUGIN, "endpoints", 0, read_endpoints, 0},
@@ -65,7 +56,7 @@ static const struct field fields[] = {
     {OPTION_PLUGIN, "env.NAME", 0, read_env, 0},
 };
 
-static const struct field *
+const struct field *
 field_find(const struct option *option)
 {
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -192,17 +183,6 @@ read_choice(const struct value *value, int *out)
                 suggest.best != NULL ? "\"?" : "");
 }
 
-static void
-read_path(const struct value *value, char **out)
-{
-    if (value->text[0] == '~') {
-        value_error(value, "~ is not expanded; write the whole path");
-        return;
-    }
-    struct build *build = value->build;
-    *out = build_check(build, path_join(build->config->dir, value->text));
-}
-
 void
 value_read(const struct value *value)
 {
@@ -229,10 +209,8 @@ value_read(const struct value *value)
     case OPTION_CHOICE:
         read_choice(value, (int *)(void *)at);
         break;
-    case OPTION_PATH:
-        read_path(value, (char **)(void *)at);
-        break;
     case OPTION_TEXT:
+    case OPTION_PATH:
     case OPTION_CUSTOM:
         assert(0); /* these have a reader of their own */
         break;

@@ -124,29 +124,60 @@ read_all(const char *path, char *room, size_t size, size_t *len)
     return errnum;
 }
 
+/* A copy of its own length, since few files are as large as the room. */
+static int
+copy_text(char **out, const char *text, size_t len)
+{
+    char *copy = malloc(len + 1);
+    if (copy == NULL) {
+        return RC_NOMEM;
+    }
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    *out = copy;
+    return RC_OK;
+}
+
 int
-inifile_read(struct inifile *ini, const char *path,
+inifile_load(char **text, size_t *len, const char *path,
              struct config_report *report)
 {
-    char *text = malloc(FILE_MAX + 1);
-    if (text == NULL) {
+    char *room = malloc(FILE_MAX + 1);
+    if (room == NULL) {
         report->out_of_memory = 1;
         return RC_NOMEM;
     }
-    size_t len = 0;
+    size_t used = 0;
     int rc = RC_INVALID;
-    int errnum = read_all(path, text, FILE_MAX + 1, &len);
+    int errnum = read_all(path, room, FILE_MAX + 1, &used);
     if (errnum != 0) {
         char why[128];
         report_error(report, path, 0, "cannot be read: %s",
                      strerror_r(errnum, why, sizeof(why)));
-    } else if (len > FILE_MAX) {
+    } else if (used > FILE_MAX) {
         report_error(report, path, 0,
                      "is larger than %d bytes; is this an ini file?", FILE_MAX);
     } else {
-        rc = inifile_parse(ini, path, text, len, report);
+        rc = copy_text(text, room, used);
+        report->out_of_memory |= rc == RC_NOMEM;
+        *len = used;
     }
-    explicit_bzero(text, len);
+    explicit_bzero(room, used);
+    free(room);
+    return rc;
+}
+
+int
+inifile_read(struct inifile *ini, const char *path,
+             struct config_report *report)
+{
+    char *text = NULL;
+    size_t len = 0;
+    int rc = inifile_load(&text, &len, path, report);
+    if (rc == RC_OK) {
+        rc = inifile_parse(ini, path, text, len, report);
+        explicit_bzero(text, len);
+    }
     free(text);
     return rc;
 }

@@ -30,6 +30,17 @@ struct inifile {
 };
 
 /**
+ * Read a file's bytes, without looking at them.
+ *
+ * @param text  set on success only; the caller's, to cleanse and free(); a NUL
+ *              stands behind the bytes
+ * @return RC_OK, RC_INVALID when it cannot be read or is too large, which the
+ *         report says, RC_NOMEM
+ */
+int inifile_load(char **text, size_t *len, const char *path,
+                 struct config_report *report);
+
+/**
  * Read the file at `path`; every mistake in its form goes into the report.
  *
  * @param ini  zeroed by the caller; also after a failure inifile_fini() is due

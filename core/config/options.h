@@ -28,6 +28,13 @@ enum option_type {
     OPTION_CUSTOM = 7, /* lists and forms with a parser of their own */
 };
 
+/** When a changed value begins to hold. */
+enum option_apply {
+    OPTION_AT_RELOAD = 0,  /* at a reload, and nothing is restarted for it */
+    OPTION_BY_ROLL = 1,    /* at a reload: new runners of that plugin */
+    OPTION_AT_RESTART = 2, /* when the daemon starts: a reload refuses it */
+};
+
 struct option {
     enum option_section section;
     const char *key;
@@ -35,7 +42,8 @@ struct option {
     const char *fallback; /* the default, as in the file; NULL: required */
     int64_t min, max;     /* of INT, DURATION (ms) and SIZE */
     const char *choices;  /* "any live test" for CHOICE */
-    const char *help;     /* one line */
+    enum option_apply apply;
+    const char *help; /* one line */
 };
 
 /** The table. */
@@ -52,6 +60,14 @@ const char *option_section_name(enum option_section section);
 /** The bounds as people write them: "1 to 64", "100ms to 1h". Returns `room`,
  * OPTION_BOUNDS_MAX bytes. Only for options that have bounds (max > 0). */
 const char *option_bounds(const struct option *option, char *room, size_t size);
+
+#define OPTION_AMOUNT_MAX 32
+
+/** A number, duration (ms) or size (bytes) as people write it, with the largest
+ * unit that says it exactly: "25", "4h", "64M". Returns `room`,
+ * OPTION_AMOUNT_MAX bytes. */
+const char *option_amount(enum option_type type, int64_t value, char *room,
+                          size_t size);
 
 /** Print the table for people, as `pegboard help config` does. */
 void options_print(FILE *to);

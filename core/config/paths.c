@@ -33,6 +33,52 @@ path_folder(const char *path)
     return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
+/* The next name in it, of *len bytes; *len is 0 at the end. */
+static const char *
+next_name(const char *at, size_t *len)
+{
+    for (;;) {
+        at += strspn(at, "/");
+        *len = strcspn(at, "/");
+        if (*len != 1 || at[0] != '.') {
+            return at;
+        }
+        at++;
+    }
+}
+
+int
+path_is_same(const char *a, const char *b)
+{
+    if ((a[0] == '/') != (b[0] == '/')) {
+        return 0;
+    }
+    size_t a_len, b_len;
+    do {
+        a = next_name(a, &a_len);
+        b = next_name(b, &b_len);
+        if (a_len != b_len || memcmp(a, b, a_len) != 0) {
+            return 0;
+        }
+        a += a_len;
+        b += b_len;
+    } while (a_len > 0);
+    return 1;
+}
+
+const char *
+path_seen_from(const char *dir, const char *path)
+{
+    size_t len = strlen(dir);
+    while (len > 0 && dir[len - 1] == '/') {
+        len--;
+    }
+    return strncmp(path, dir, len) == 0 && path[len] == '/' &&
+                   path[len + 1] != '\0'
+               ? path + len + 1
+               : path;
+}
+
 const char *
 config_dev_dir(void)
 {

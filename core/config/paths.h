@@ -11,4 +11,12 @@ char *path_join(const char *dir, const char *path);
  * @return the caller's, to free; NULL when out of memory */
 char *path_folder(const char *path);
 
+/** Whether two paths are the same but for "//", "/./" and a slash at the end.
+ * Nothing is looked up, so links are not followed. */
+int path_is_same(const char *a, const char *b);
+
+/** `path` as people write it in a file in `dir`: without that in front, if that
+ * is where it is. Returns a part of `path`. */
+const char *path_seen_from(const char *dir, const char *path);
+
 #endif

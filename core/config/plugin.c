@@ -149,6 +149,25 @@ choose_place(struct build *build, const struct config_plugin *plugin,
     return first;
 }
 
+/* ---- Pins ----------------------------------------------------------- */
+
+const struct config_pin *
+pin_find(const struct build *build, const char *name)
+{
+    for (size_t i = 0; i < build->pin_count; i++) {
+        if (strcmp(build->pins[i].name, name) == 0) {
+            return &build->pins[i];
+        }
+    }
+    return NULL;
+}
+
+int
+pin_is_missing(const struct build *build, const char *name)
+{
+    return build->pins != NULL && pin_find(build, name) == NULL;
+}
+
 /* A disabled plugin's file may be missing or bad: that can be why it is. */
 void
 plugin_locate(struct build *build, struct config_plugin *plugin, int line)
@@ -159,9 +178,13 @@ plugin_locate(struct build *build, struct config_plugin *plugin, int line)
         plugin->refused = 1;
         return; /* that is reported already */
     }
-    plugin->path = choose_place(build, plugin, written, line);
+    const struct config_pin *pin = pin_find(build, plugin->name);
+    plugin->pinned = pin != NULL;
+    plugin->path = pin != NULL ? build_check(build, strdup(pin->path))
+                               : choose_place(build, plugin, written, line);
     free(written);
-    if (plugin->path != NULL && plugin->enabled && !is_missing(plugin->path)) {
+    if (plugin->path != NULL && plugin->enabled &&
+        (plugin->pinned || !is_missing(plugin->path))) {
         check_file(build, plugin->path, line);
     }
     plugin->refused = build->report->errors > errors;

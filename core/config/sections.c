@@ -188,6 +188,9 @@ static void
 build_plugin(struct build *build, const char *name,
              const struct inifile_section *section)
 {
+    if (pin_is_missing(build, name)) {
+        return;
+    }
     struct config_plugin *plugin = plugin_add(build, name, section->line);
     if (plugin == NULL) {
         return;
@@ -204,6 +207,9 @@ static void
 build_options(struct build *build, const char *name,
               const struct inifile_section *section)
 {
+    if (pin_is_missing(build, name)) {
+        return;
+    }
     struct config *config = build->config;
     struct config_plugin *plugin = NULL;
     struct suggest suggest;

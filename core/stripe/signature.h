@@ -64,6 +64,11 @@ void signature_keys_close(struct signature_keys *keys);
 /** Number of secrets in the set. */
 size_t signature_keys_count(const struct signature_keys *keys);
 
+/** Whether both sets accept the same signatures: the same secrets, under
+ * whatever names and in any order. 0 also when OpenSSL fails. */
+int signature_keys_same(const struct signature_keys *a,
+                        const struct signature_keys *b);
+
 /** What a check found out; valid as far as the check came. */
 struct signature_result {
     int64_t timestamp_s; /* `t`, seconds since 1970 UTC */

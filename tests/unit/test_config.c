@@ -33,6 +33,7 @@ least_file_gets_all_defaults(void **state)
     assert_int_equal(config->admin_is_default, 1);
     assert_int_equal(config->log_level, LOG_INFO);
     assert_int_equal(config->log_format, LOG_AUTO);
+    assert_null(config->log_file);
     assert_string_equal(config->plugins_dir, "./plugins");
     assert_int_equal(config->autoload, 1);
 
@@ -72,7 +73,7 @@ every_key_reaches_its_field(void **state)
         "[server]\nthreads = 7\nmax_body = 16M\nrequest_timeout = 5m\n"
         "drain = 0s\nstate_dir = /state\n[inbox]\nretention = 4d\n"
         "min_free = 0\n[admin]\nlisten = 127.1.2.3:0\n[log]\nlevel = debug\nformat = json\n"
-        "[plugins]\ndir = other\nautoload = no\n" ENDPOINT
+        "file = lines.log\n[plugins]\ndir = other\nautoload = no\n" ENDPOINT
         "tolerance = 10s\nlivemode = live\n"
         "[plugin p]\nenabled = yes\nevents = charge.*, invoice.paid\n"
         "endpoints = main\nlivemode = test\nconcurrency = 64\n"
@@ -91,6 +92,9 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(config->admin_is_default, 0);
     assert_int_equal(config->log_level, LOG_DEBUG);
     assert_int_equal(config->log_format, LOG_JSON);
+    assert_string_equal(config->log_file, "./lines.log");
+    assert_int_equal(config->log_file_line, 15);
+    assert_int_equal(config->state_dir_line, 6);
     assert_string_equal(config->plugins_dir, "./other");
     assert_int_equal(config->autoload, 0);
     assert_int_equal(config->endpoints[0].tolerance_s, 10);
@@ -120,7 +124,7 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(plugin->option_count, 2);
     assert_string_equal(plugin->options[0].key, "greeting");
     assert_string_equal(plugin->options[0].value, "hello, you");
-    assert_int_equal(plugin->options[0].line, 38);
+    assert_int_equal(plugin->options[0].line, 39);
     assert_string_equal(plugin->options[1].value, "");
     config_close(config);
 }

@@ -50,6 +50,63 @@ bounds_are_printed_with_the_largest_unit(void **state)
         "1 to 64");
 }
 
+/* All others: at a reload. */
+static void
+options_say_how_they_apply(void **state)
+{
+    (void)state;
+    static const struct {
+        enum option_section section;
+        const char *key;
+        enum option_apply apply;
+    } expected[] = {
+        {OPTION_SERVER, "threads", OPTION_AT_RESTART},
+        {OPTION_SERVER, "request_timeout", OPTION_AT_RESTART},
+        {OPTION_SERVER, "state_dir", OPTION_AT_RESTART},
+        {OPTION_INBOX, "store", OPTION_AT_RESTART},
+        {OPTION_ADMIN, "listen", OPTION_AT_RESTART},
+        {OPTION_PLUGIN, "concurrency", OPTION_BY_ROLL},
+        {OPTION_PLUGIN, "timeout", OPTION_BY_ROLL},
+        {OPTION_PLUGIN, "env.NAME", OPTION_BY_ROLL},
+    };
+    const size_t expected_count = sizeof(expected) / sizeof(expected[0]);
+    size_t count, special = 0;
+    const struct option *options = options_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (options[i].apply != OPTION_AT_RELOAD) {
+            assert_true(special < expected_count);
+            assert_int_equal(options[i].section, expected[special].section);
+            assert_string_equal(options[i].key, expected[special].key);
+            assert_int_equal(options[i].apply, expected[special].apply);
+            special++;
+        }
+    }
+    assert_int_equal(special, expected_count);
+}
+
+static void
+amounts_are_written_with_the_largest_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        enum option_type type;
+        int64_t value;
+        const char *text;
+    } amounts[] = {
+        {OPTION_DURATION, 0, "0s"},         {OPTION_DURATION, 1500, "1500ms"},
+        {OPTION_DURATION, 60000, "1m"},     {OPTION_DURATION, 61000, "61s"},
+        {OPTION_DURATION, 172800000, "2d"}, {OPTION_SIZE, 0, "0"},
+        {OPTION_SIZE, 1025, "1025"},        {OPTION_SIZE, 2048, "2K"},
+        {OPTION_SIZE, 1048576, "1M"},       {OPTION_INT, 1024, "1024"},
+    };
+    for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++) {
+        char room[OPTION_AMOUNT_MAX];
+        assert_string_equal(option_amount(amounts[i].type, amounts[i].value,
+                                          room, sizeof(room)),
+                            amounts[i].text);
+    }
+}
+
 /* ---- The sample and the printed table ------------------------------- */
 
 /* The text with keys that are commented out, as ";key =", put in. Comments for
@@ -161,6 +218,54 @@ read_sample(const char *name)
     return text;
 }
 
+/* The comment above the key that begins at `at`, into `room`. */
+static void
+comment_above(char *room, size_t size, const char *text, const char *at)
+{
+    const char *start = at;
+    while (start > text) {
+        const char *line = start - 1;
+        while (line > text && line[-1] != '\n') {
+            line--;
+        }
+        if (line[0] != ';' || line[1] != ' ') {
+            break;
+        }
+        start = line;
+    }
+    snprintf(room, size, "%.*s", (int)(at - start), start);
+}
+
+/* Each key has the mark that the table gives it, and no other. */
+static void
+assert_has_marks(const char *text)
+{
+    static const char *const marks[] = {"", "(rolls the plugin)\n",
+                                        "(restart)\n"};
+    size_t count;
+    const struct option *options = options_all(&count);
+    const char *at = text;
+    for (size_t i = 0; i < count; i++) {
+        char line[64], comment[1024];
+        snprintf(line, sizeof(line), "\n%s =", options[i].key);
+        const char *found = strstr(at, line);
+        snprintf(line, sizeof(line), "\n;%s =", options[i].key);
+        const char *commented = strstr(at, line);
+        at = found == NULL || (commented != NULL && commented < found)
+                 ? commented
+                 : found;
+        assert_non_null(at);
+        comment_above(comment, sizeof(comment), text, at + 1);
+        for (size_t k = 1; k < 3; k++) {
+            if ((strstr(comment, marks[k]) != NULL) !=
+                (options[i].apply == (enum option_apply)k)) {
+                fail_msg("%s is not marked as in the table:\n%s",
+                         options[i].key, comment);
+            }
+        }
+    }
+}
+
 static void
 printed_table_is_the_table(void **state)
 {
@@ -172,6 +277,7 @@ printed_table_is_the_table(void **state)
     options_print(stream);
     fclose(stream);
 
+    assert_has_marks(text);
     struct inifile ini = {0};
     parse_uncommented(&ini, text);
     assert_follows_table(&ini);
@@ -185,6 +291,7 @@ sample_has_every_key_and_its_default(void **state)
 {
     (void)state;
     char *text = read_sample("pegboard.ini");
+    assert_has_marks(text);
     struct inifile ini = {0};
     parse_uncommented(&ini, text);
     assert_follows_table(&ini);
@@ -265,6 +372,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_is_found_by_section_and_key),
         cmocka_unit_test(what_is_not_built_yet_is_not_in_the_table),
+        cmocka_unit_test(options_say_how_they_apply),
+        cmocka_unit_test(amounts_are_written_with_the_largest_unit),
         cmocka_unit_test(bounds_are_printed_with_the_largest_unit),
         cmocka_unit_test(printed_table_is_the_table),
         FOLDER_TEST(sample_has_every_key_and_its_default),

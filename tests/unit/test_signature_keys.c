@@ -396,6 +396,38 @@ threads_share_one_set(void **state)
     signature_keys_close(keys);
 }
 
+static int
+are_same(const char *a_one, const char *a_two, const char *b_one,
+         const char *b_two)
+{
+    struct signature_keys *a = keys_of(a_one, a_two);
+    struct signature_keys *b = keys_of(b_one, b_two);
+    int same = signature_keys_same(a, b);
+    signature_keys_close(a);
+    signature_keys_close(b);
+    return same;
+}
+
+static void
+sets_are_the_same_when_they_sign_alike(void **state)
+{
+    (void)state;
+    assert_true(are_same(ONE, NULL, ONE, NULL));
+    assert_true(are_same(ONE, TWO, TWO, ONE));
+    assert_true(are_same(ONE, ONE, ONE, NULL));
+    assert_false(are_same(ONE, NULL, TWO, NULL));
+    assert_false(are_same(ONE, TWO, ONE, NULL));
+    assert_false(are_same(ONE, NULL, ONE, TWO));
+
+    static const enum fault faults[] = {FAULT_DUP, FAULT_UPDATE, FAULT_FINAL};
+    for (size_t i = 0; i < 3; i++) {
+        fault = faults[i];
+        updates_left = 0;
+        assert_false(are_same(ONE, NULL, ONE, NULL));
+        fault = FAULT_NONE;
+    }
+}
+
 int
 main(void)
 {
@@ -413,6 +445,7 @@ main(void)
         cmocka_unit_test(new_secret_favours_no_letter),
         cmocka_unit_test(every_verdict_has_a_name_and_a_help_text),
         cmocka_unit_test(threads_share_one_set),
+        cmocka_unit_test(sets_are_the_same_when_they_sign_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
