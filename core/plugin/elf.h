@@ -9,7 +9,8 @@ struct error;
 
 /**
  * Judge a file by its headers, without loading it: magic, class, byte order,
- * machine, type, and that every header table and segment lies inside it.
+ * machine, type, and that every header table, segment and section lies inside
+ * it.
  *
  * @param bytes  the whole file
  * @param name   how the error calls it
