@@ -11,8 +11,8 @@ struct daemon_settings {
     const char *config_path;
     int quiet;   /* do not print warnings of the configuration */
     int verbose; /* log level debug */
-    int tail;    /* write tail lines to standard output */
-    int color;   /* ... in colour */
+    int tail;  /* write tail lines to standard output; end with its terminal */
+    int color; /* ... in colour */
 
     /** Called on the main thread when the daemon serves, with the first
      * listener's address ("http://127.0.0.1:4242"); not 0: stop with this exit
@@ -21,6 +21,9 @@ struct daemon_settings {
     /** Called on the main thread now and then; returns -1 to go on, or the exit
      * code to stop with. May be NULL. */
     int (*on_turn)(void *arg, const struct inbox_stats *stats);
+    /** Called on the main thread now and then, when on_turn() is; 1: reload.
+     * May be NULL. */
+    int (*wants_reload)(void *arg);
     void *arg;
 };
 

@@ -8,6 +8,7 @@
 #include "value.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -100,6 +101,48 @@ notify_send(const struct notify *notify, const char *fmt, ...)
     if (len > 0 && (size_t)len < sizeof(lines)) {
         (void)send(notify->socket, lines, (size_t)len, MSG_NOSIGNAL);
     }
+}
+
+/* Send `before` and a status. An error's text in it may hold anything, and what
+ * is not UTF-8, as after a cut, systemd ignores. */
+static void
+send_status(const struct notify *notify, const char *before, const char *fmt,
+            va_list args)
+{
+    char text[NOTIFY_STATUS_MAX + 1];
+    vsnprintf(text, sizeof(text), fmt, args);
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~') {
+            *c = *c == '\n' ? ' ' : '?';
+        }
+    }
+    notify_send(notify, "%sSTATUS=%s", before, text);
+}
+
+void
+notify_status(const struct notify *notify, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    send_status(notify, "", fmt, args);
+    va_end(args);
+}
+
+void
+notify_ready(const struct notify *notify, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    send_status(notify, "READY=1\n", fmt, args);
+    va_end(args);
+}
+
+void
+notify_reloading(const struct notify *notify)
+{
+    notify_send(notify,
+                "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
+                clock_mono_us());
 }
 
 int64_t

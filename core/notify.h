@@ -20,10 +20,25 @@ struct notify {
  * of there. What cannot be used is logged and ignored. */
 void notify_init(struct notify *notify);
 
-/** Send lines such as "READY=1\nSTATUS=serving". Never blocks; a line that
- * cannot be sent is lost. */
+/* Whatever sends never blocks, and may be called from any thread between
+ * notify_init() and notify_fini(); what cannot be sent is lost. */
+
+/** Send lines such as "STOPPING=1\nEXTEND_TIMEOUT_USEC=1". */
 void notify_send(const struct notify *notify, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** How we are, in one line of ASCII for people, cut at NOTIFY_STATUS_MAX. */
+#define NOTIFY_STATUS_MAX 160
+void notify_status(const struct notify *notify, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** We serve: after the start, and after every reload, however it ended. With a
+ * status, as notify_status(). */
+void notify_ready(const struct notify *notify, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** A reload begins; notify_ready() ends it. */
+void notify_reloading(const struct notify *notify);
 
 /** Give a sign of life if one is due and we live.
  * @return monotonic time of the next; INT64_MAX for none */

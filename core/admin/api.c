@@ -6,9 +6,7 @@
 #include "admin/call.h"
 #include "admin/jobs.h"
 #include "clock.h"
-#include "config/config.h"
 #include "error.h"
-#include "plugin/generation.h"
 
 #include <cjson/cJSON.h>
 
@@ -20,49 +18,33 @@
 static const struct route {
     const char *method, *path;
     call_handler *handler;
+    int holds_nothing; /* it waits for what is served to change: with a view and
+                          a generation in its hands others would wait for it */
 } routes[] = {
-    {"GET", "/status", status_get},
-    {"GET", "/events", events_list},
-    {"GET", "/events/{}", events_get},
-    {"GET", "/events/{}/body", events_body},
-    {"GET", "/events/{}/deliveries", events_deliveries},
-    {"GET", "/events/{}/attempts", events_attempts},
-    {"GET", "/events/{}/receipts", events_receipts},
-    {"GET", "/dead-letters", dead_list},
-    {"POST", "/replays", replays_post},
-    {"POST", "/discards", discards_post},
-    {"GET", "/jobs", jobs_list},
-    {"GET", "/jobs/{}", jobs_get},
-    {"POST", "/jobs/{}/cancel", jobs_cancel},
-    {"GET", "/plugins", plugins_list},
-    {"GET", "/plugins/{}", plugins_get},
-    {"POST", "/plugins/{}/pause", plugins_pause},
-    {"POST", "/plugins/{}/resume", plugins_resume},
+    {"GET", "/status", status_get, 0},
+    {"GET", "/events", events_list, 0},
+    {"GET", "/events/{}", events_get, 0},
+    {"GET", "/events/{}/body", events_body, 0},
+    {"GET", "/events/{}/deliveries", events_deliveries, 0},
+    {"GET", "/events/{}/attempts", events_attempts, 0},
+    {"GET", "/events/{}/receipts", events_receipts, 0},
+    {"GET", "/dead-letters", dead_list, 0},
+    {"POST", "/replays", replays_post, 0},
+    {"POST", "/discards", discards_post, 0},
+    {"GET", "/jobs", jobs_list, 0},
+    {"GET", "/jobs/{}", jobs_get, 0},
+    {"POST", "/jobs/{}/cancel", jobs_cancel, 0},
+    {"GET", "/plugins", plugins_list, 0},
+    {"GET", "/plugins/{}", plugins_get, 0},
+    {"POST", "/plugins/{}/pause", plugins_pause, 0},
+    {"POST", "/plugins/{}/resume", plugins_resume, 0},
+    {"POST", "/reload", reload_post, 1},
+    {"POST", "/rollback", rollback_post, 1},
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
 /* ---- Opening and closing -------------------------------------------- */
-
-static int
-list_served(struct api *api)
-{
-    const struct generation *generation = api->settings.generation;
-    if (generation == NULL) {
-        return RC_OK;
-    }
-    api->ids = calloc(generation->plugin_count + 1, sizeof(*api->ids));
-    if (api->ids == NULL) {
-        return RC_NOMEM;
-    }
-    for (size_t i = 0; i < generation->plugin_count; i++) {
-        api->ids[i] = generation->plugins[i].id;
-    }
-    api->served.ids = api->ids;
-    api->served.count = generation->plugin_count;
-    api->served.known = 1;
-    return RC_OK;
-}
 
 int
 api_open(struct api **out, const struct api_settings *settings,
@@ -73,10 +55,12 @@ api_open(struct api **out, const struct api_settings *settings,
         return error_set(err, RC_NOMEM, "admin: out of memory");
     }
     api->settings = *settings;
+    api->settings.inbox_path = api->path = strdup(settings->inbox_path);
     api->started_mono_ms = clock_mono_ms();
     pthread_mutex_init(&api->pausing, NULL);
-    views_init(&api->views, settings->config->inbox_path, &api->served);
-    if (list_served(api) != RC_OK || jobs_open(&api->jobs, api) != RC_OK) {
+    api_attach(api, settings->server, settings->reload);
+    views_init(&api->views, api->path);
+    if (api->path == NULL || jobs_open(&api->jobs, api) != RC_OK) {
         api_close(api);
         return error_set(err, RC_NOMEM, "admin: out of memory");
     }
@@ -85,9 +69,10 @@ api_open(struct api **out, const struct api_settings *settings,
 }
 
 void
-api_set_url(struct api *api, const char *url)
+api_attach(struct api *api, struct server *server, struct reload *reload)
 {
-    atomic_store(&api->url, url);
+    atomic_store(&api->server, server);
+    atomic_store(&api->reload, reload);
 }
 
 int64_t
@@ -111,7 +96,7 @@ api_close(struct api *api)
     jobs_close(api->jobs);
     views_fini(&api->views);
     pthread_mutex_destroy(&api->pausing);
-    free(api->ids);
+    free(api->path);
     free(api);
 }
 
@@ -198,10 +183,29 @@ answer(struct call *call, const struct api_request *request)
                            &call->problem);
         }
     }
-    if (rc == RC_OK) {
-        rc = views_lend(&call->api->views, &call->view, &err);
+    if (rc == RC_OK && !route->holds_nothing) {
+        rc = served_hold(&call->served, &call->api->settings, &err);
+        if (rc == RC_OK) {
+            rc = views_lend(&call->api->views, &call->served.plugins,
+                            &call->view, &err);
+        }
     }
     return rc == RC_OK ? route->handler(call) : call_failed(call, rc, &err);
+}
+
+static void
+tell_problem(struct call *call, int rc, const char *path)
+{
+    struct api_answer *out = call->answer;
+    if (call->problem.code == PROBLEM_NONE) {
+        problem_set(&call->problem, PROBLEM_INTERNAL, "%s", rc_name(rc));
+    }
+    cJSON_Delete(out->json);
+    free(out->bytes);
+    out->bytes = NULL;
+    out->status = problem_status(&call->problem);
+    out->json = problem_json(&call->problem, path);
+    problem_add(out->json, call->members);
 }
 
 void
@@ -211,19 +215,13 @@ api_handle(struct api *api, const struct api_request *request,
     struct call call = {.api = api, .answer = out};
     int rc = answer(&call, request);
     views_return(&api->views, call.view);
+    served_drop(&call.served);
     query_fini(&call.query);
     cJSON_Delete(call.body);
-    if (rc == RC_OK) {
-        return;
+    if (rc != RC_OK) {
+        tell_problem(&call, rc, request->path);
     }
-    if (call.problem.code == PROBLEM_NONE) {
-        problem_set(&call.problem, PROBLEM_INTERNAL, "%s", rc_name(rc));
-    }
-    cJSON_Delete(out->json);
-    free(out->bytes);
-    out->bytes = NULL;
-    out->status = problem_status(&call.problem);
-    out->json = problem_json(&call.problem, request->path);
+    cJSON_Delete(call.members);
 }
 
 void

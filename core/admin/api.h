@@ -16,17 +16,27 @@ struct cJSON;
 struct config;
 struct dispatcher;
 struct error;
-struct generation;
 struct inbox;
+struct reload;
+struct server;
+struct serving;
+struct supervisor;
 
 #define API_PREFIX   "/api/v1"
 #define API_BODY_MAX (1U << 20) /* of a request; larger: 413 */
 
+/** All borrowed, but the path, which is copied. Offline everything but the
+ * inbox and the configuration is NULL. Somebody serves in `serving` before
+ * api_start(). */
 struct api_settings {
-    struct inbox *inbox;                 /* borrowed */
-    const struct config *config;         /* borrowed */
-    const struct generation *generation; /* borrowed; NULL: offline */
-    struct dispatcher *dispatcher;       /* borrowed; NULL: offline */
+    struct inbox *inbox;
+    const struct config *config; /* offline; else NULL: see `serving` */
+    const char *inbox_path;
+    struct serving *serving;
+    struct dispatcher *dispatcher;
+    struct supervisor *supervisor;
+    struct server *server; /* for its URL; api_attach() */
+    struct reload *reload; /* likewise */
 };
 
 struct api_request {
@@ -53,14 +63,25 @@ struct api_answer {
 int api_open(struct api **out, const struct api_settings *settings,
              struct error *err);
 
-/** Where the webhook port is, for /status; borrowed, from any thread. */
-void api_set_url(struct api *api, const char *url);
+/** What was started after it; from the main thread, while it serves. */
+void api_attach(struct api *api, struct server *server, struct reload *reload);
 
 /** Answer a request. Always fills `answer`; errors are problem documents. */
 void api_handle(struct api *api, const struct api_request *request,
                 struct api_answer *answer);
 
 void api_answer_fini(struct api_answer *answer);
+
+/**
+ * What is well and what is not, for people, a line each: "[+] store ok", "[-]
+ * plugin receipts failing: init(): database down; next try in 4 s". Only what
+ * keeps posts from being stored makes it unready: a plugin that fails, or a
+ * reload that was refused, does not. From any thread.
+ *
+ * @param is_ready  set
+ * @return the caller's, to free; NULL when out of memory
+ */
+char *api_readiness(struct api *api, int *is_ready);
 
 /** Do what jobs have to do now, at most for a fraction of a second. The jobs'
  * thread of a daemon calls it; offline the caller does, until it returns

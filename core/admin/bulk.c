@@ -242,7 +242,7 @@ handle(struct call *call, struct asked *asked)
         cJSON_Delete(spec);
         return call_failed(call, RC_NOMEM, &err);
     }
-    rc = plan_init(plan, call->api, call->view, asked->is_discard, spec,
+    rc = plan_init(plan, &call->served, call->view, asked->is_discard, spec,
                    &call->problem, &err);
     if (rc != RC_OK) {
         free(plan);

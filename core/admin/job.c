@@ -52,6 +52,7 @@ job_make(struct job **out, const struct jobs_request *request,
     row->created_ms = clock_wall_ms();
     row->rate = request->rate;
     row->total = request->count->exact ? request->count->count : -1;
+    plan->served = NULL; /* that of the call; each step has its own */
     job->plan = plan;
     cJSON_free(spec);
     *out = job;
@@ -59,19 +60,21 @@ job_make(struct job **out, const struct jobs_request *request,
 }
 
 int
-job_resume(struct job *job, const struct api *api, struct view *view,
+job_resume(struct job *job, const struct served *served, struct view *view,
            struct problem *problem, struct error *err)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
     if (plan == NULL) {
         return error_set(err, RC_NOMEM, "admin: out of memory");
     }
-    int rc = plan_init(plan, api, view, strcmp(job->row.kind, "discard") == 0,
-                       cJSON_Parse(job->row.filter), problem, err);
+    int rc =
+        plan_init(plan, served, view, strcmp(job->row.kind, "discard") == 0,
+                  cJSON_Parse(job->row.filter), problem, err);
     if (rc != RC_OK) {
         free(plan);
         return rc;
     }
+    plan->served = NULL;
     job->plan = plan;
     return RC_OK;
 }
@@ -194,10 +197,11 @@ move(struct job *job, struct inbox *inbox, const struct inbox_item *items,
 }
 
 static int
-finish(struct job *job, struct inbox *inbox, struct error *err)
+finish(struct job *job, struct inbox *inbox, const char *state,
+       struct error *err)
 {
     struct inbox_job row = job->row;
-    job_end(&row, JOB_DONE);
+    job_end(&row, state);
     int rc = job_store(&row, inbox, err);
     if (rc == RC_OK) {
         /* Not its id: others find it by that meanwhile. */
@@ -207,9 +211,8 @@ finish(struct job *job, struct inbox *inbox, struct error *err)
     return rc;
 }
 
-int
-job_step(struct job *job, struct view *view, struct inbox *inbox,
-         struct error *err)
+static int
+step(struct job *job, struct view *view, struct inbox *inbox, struct error *err)
 {
     struct inbox_item items[INBOX_ITEMS_MAX];
     size_t count = 0;
@@ -234,7 +237,34 @@ job_step(struct job *job, struct view *view, struct inbox *inbox,
     }
     job->row.after = after;
     job->credit -= (int64_t)count * 1000;
-    return more ? RC_OK : finish(job, inbox, err);
+    return more ? RC_OK : finish(job, inbox, JOB_DONE, err);
+}
+
+int
+job_step(struct job *job, const struct served *served, struct view *view,
+         struct inbox *inbox, struct problem *problem, struct error *err)
+{
+    job->plan->served = served;
+    int rc = plan_check_target(job->plan, problem);
+    if (rc == RC_OK) {
+        rc = step(job, view, inbox, err);
+    }
+    job->plan->served = NULL;
+    return rc;
+}
+
+int
+job_give_up(struct job *job, struct inbox *inbox, const struct problem *problem,
+            struct error *err)
+{
+    struct log_value detail;
+    int rc = finish(job, inbox, JOB_FAILED, err);
+    if (rc == RC_OK) {
+        log_write(LOG_ERROR, "admin", "job cannot go on",
+                  "job=%lld detail=%s action=failed", (long long)job->row.id,
+                  log_quote(&detail, problem->detail, strlen(problem->detail)));
+    }
+    return rc;
 }
 
 /* ---- Showing -------------------------------------------------------- */

@@ -35,15 +35,21 @@ int job_make(struct job **out, const struct jobs_request *request,
 
 /** Make the plan of a row from a former process.
  * @return as plan_init() */
-int job_resume(struct job *job, const struct api *api, struct view *view,
+int job_resume(struct job *job, const struct served *served, struct view *view,
                struct problem *problem, struct error *err);
 
-/** One step; it may end the job. @return RC_OK, or why nothing happened */
-int job_step(struct job *job, struct view *view, struct inbox *inbox,
-             struct error *err);
+/** One step, by what is served now; it may end the job.
+ * @return RC_OK, or why nothing happened; with a problem it cannot go on */
+int job_step(struct job *job, const struct served *served, struct view *view,
+             struct inbox *inbox, struct problem *problem, struct error *err);
 
 /** Put an end state into a row. */
 void job_end(struct inbox_job *row, const char *state);
+
+/** End a job that cannot go on as failed, and log why, if that can be stored.
+ */
+int job_give_up(struct job *job, struct inbox *inbox,
+                const struct problem *problem, struct error *err);
 
 /** Store a row alone; a new one gets its id. */
 int job_store(struct inbox_job *row, struct inbox *inbox, struct error *err);

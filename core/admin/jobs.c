@@ -5,7 +5,6 @@
 #include "admin/call.h"
 #include "admin/job.h"
 #include "clock.h"
-#include "config/config.h"
 #include "log.h"
 
 #include <pthread.h>
@@ -115,15 +114,33 @@ note_trouble(struct jobs *jobs, struct job *job, int rc,
 static int
 open_view(struct jobs *jobs, struct error *err)
 {
-    const struct api *api = jobs->api;
     if (jobs->view != NULL) {
         return RC_OK;
     }
-    int rc = view_open(&jobs->view, api->settings.config->inbox_path, err);
+    return view_open(&jobs->view, jobs->api->settings.inbox_path, err);
+}
+
+/* Hold what is served, and look at the inbox so; end_look() after it. */
+static int
+begin_look(struct jobs *jobs, struct served *served, struct error *err)
+{
+    int rc = served_hold(served, &jobs->api->settings, err);
     if (rc == RC_OK) {
-        view_set_plugins(jobs->view, &api->served);
+        rc = open_view(jobs, err);
+    }
+    if (rc == RC_OK) {
+        view_set_plugins(jobs->view, &served->plugins);
     }
     return rc;
+}
+
+static void
+end_look(struct jobs *jobs, struct served *served)
+{
+    if (jobs->view != NULL) {
+        view_set_plugins(jobs->view, NULL);
+    }
+    served_drop(served);
 }
 
 static struct job *
@@ -136,14 +153,28 @@ find_due(const struct jobs *jobs, int64_t now_ms)
     return job;
 }
 
+static int
+step(struct jobs *jobs, struct job *job, struct error *err)
+{
+    struct served served = {0};
+    struct problem problem = {0};
+    int rc = begin_look(jobs, &served, err);
+    if (rc == RC_OK) {
+        rc = job_step(job, &served, jobs->view, jobs->api->settings.inbox,
+                      &problem, err);
+    }
+    if (problem.code != PROBLEM_NONE) {
+        rc = job_give_up(job, jobs->api->settings.inbox, &problem, err);
+    }
+    end_look(jobs, &served);
+    return rc;
+}
+
 static void
 turn_one(struct jobs *jobs, struct job *job)
 {
     struct error err = {0};
-    int rc = open_view(jobs, &err);
-    if (rc == RC_OK) {
-        rc = job_step(job, jobs->view, jobs->api->settings.inbox, &err);
-    }
+    int rc = step(jobs, job, &err);
     note_trouble(jobs, job, rc, &err);
     if (rc != RC_OK) {
         job->next_ms = clock_mono_ms() + JOBS_AGAIN_MS;
@@ -263,22 +294,18 @@ on_old(void *arg, const struct inbox_job *row)
 }
 
 static int
-take_up(struct jobs *jobs, struct job *job, struct error *err)
+take_up(struct jobs *jobs, const struct served *served, struct job *job,
+        struct error *err)
 {
     struct problem problem = {0};
-    int rc = job_resume(job, jobs->api, jobs->view, &problem, err);
+    int rc = job_resume(job, served, jobs->view, &problem, err);
     if (rc == RC_OK) {
         job_log(&job->row, "job goes on");
         append(jobs, job);
         return RC_OK;
     }
     if (problem.code != PROBLEM_NONE) {
-        struct log_value detail;
-        log_write(LOG_ERROR, "admin", "job cannot go on",
-                  "job=%lld detail=%s action=failed", (long long)job->row.id,
-                  log_quote(&detail, problem.detail, strlen(problem.detail)));
-        job_end(&job->row, JOB_FAILED);
-        rc = job_store(&job->row, jobs->api->settings.inbox, err);
+        rc = job_give_up(job, jobs->api->settings.inbox, &problem, err);
     }
     job_free(job);
     return rc;
@@ -287,8 +314,9 @@ take_up(struct jobs *jobs, struct job *job, struct error *err)
 static int
 take_up_all(struct jobs *jobs, struct error *err)
 {
+    struct served served = {0};
     struct job *old = NULL;
-    int rc = open_view(jobs, err);
+    int rc = begin_look(jobs, &served, err);
     if (rc == RC_OK) {
         rc = view_jobs_at_work(jobs->view, on_old, &old, err);
     }
@@ -296,11 +324,12 @@ take_up_all(struct jobs *jobs, struct error *err)
         struct job *job = old;
         old = job->next;
         if (rc == RC_OK) {
-            rc = take_up(jobs, job, err);
+            rc = take_up(jobs, &served, job, err);
         } else {
             job_free(job);
         }
     }
+    end_look(jobs, &served);
     return rc;
 }
 

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+struct api;
 struct jobs; /* opaque */
 
 /** At work at the same time. */

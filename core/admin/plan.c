@@ -24,22 +24,43 @@ static int
 passes(void *arg, const char *type, int livemode, const char *endpoint)
 {
     const struct plan *plan = arg;
+    const struct plugin *plugin =
+        served_plugin(plan->served, plan->target->state.id);
     const struct config_endpoint *where =
-        config_endpoint(plan->api->settings.config, endpoint);
-    return (where == NULL || generation_mode_passes(where, livemode)) &&
-           generation_passes(plan->target->served, endpoint, type, livemode);
+        config_endpoint(plan->served->config, endpoint);
+    return plugin != NULL &&
+           (where == NULL || generation_mode_passes(where, livemode)) &&
+           generation_passes(plugin, endpoint, type, livemode);
 }
 
 static int
-check_target(struct plan *plan, struct problem *problem)
+is_offline(const struct plan *plan)
+{
+    return plan->served->generation == NULL;
+}
+
+int
+plan_check_target(const struct plan *plan, struct problem *problem)
 {
     const struct roster_entry *target = plan->target;
-    if (target->served == NULL && !plan->roster.offline) {
-        problem_set(problem, PROBLEM_NOT_SERVED,
-                    "plugin \"%s\" is not in the running configuration",
-                    target->name);
-        problem_hint(problem, "bring it back into the configuration first");
-        return RC_INVALID;
+    if (target == NULL || is_offline(plan) ||
+        served_plugin(plan->served, target->state.id) != NULL) {
+        return RC_OK;
+    }
+    problem_set(problem, PROBLEM_NOT_SERVED,
+                "plugin \"%s\" is not in the running configuration",
+                target->name);
+    problem_hint(problem, "bring it back into the configuration first");
+    return RC_INVALID;
+}
+
+static int
+check_target(const struct plan *plan, struct problem *problem)
+{
+    const struct roster_entry *target = plan->target;
+    int rc = plan_check_target(plan, problem);
+    if (rc != RC_OK) {
+        return rc;
     }
     if (plan->filter.plugin != NULL &&
         strcmp(plan->filter.plugin, target->name) != 0) {
@@ -58,7 +79,7 @@ check_target(struct plan *plan, struct problem *problem)
 static int
 is_gift(const struct plan *plan)
 {
-    return !plan->roster.offline &&
+    return !is_offline(plan) &&
            (plan->filter.state < 0 || plan->filter.state == VIEW_UNROUTED);
 }
 
@@ -104,15 +125,15 @@ resolve(struct plan *plan, struct problem *problem)
 }
 
 int
-plan_init(struct plan *plan, const struct api *api, struct view *view,
+plan_init(struct plan *plan, const struct served *served, struct view *view,
           int is_discard, cJSON *spec, struct problem *problem,
           struct error *err)
 {
     memset(plan, 0, sizeof(*plan));
-    plan->api = api;
+    plan->served = served;
     plan->is_discard = is_discard;
     plan->spec = spec;
-    int rc = roster_read(&plan->roster, api, view, err);
+    int rc = roster_read(&plan->roster, view, err);
     if (rc == RC_OK) {
         rc = resolve(plan, problem);
     }
@@ -140,7 +161,7 @@ plan_check_filter(struct call *call, const struct view_filter *filter)
     if (filter->plugin == NULL) {
         return RC_OK;
     }
-    int rc = roster_read(&roster, call->api, call->view, &err);
+    int rc = roster_read(&roster, call->view, &err);
     if (rc == RC_OK) {
         rc = roster_find(&roster, filter->plugin, &call->problem) != NULL
                  ? RC_OK
@@ -183,21 +204,36 @@ takes_mode(enum config_mode mode, int livemode)
     return mode == CONFIG_ANY || (mode == CONFIG_LIVE) == (livemode != 0);
 }
 
+/* Whether a plugin may get deliveries, and what is set for it, if that is
+ * known. One that a reload brought is not in the roster of an older plan. */
+static int
+find_taker(const struct plan *plan, uint32_t id,
+           const struct config_plugin **config)
+{
+    const struct plugin *plugin = served_plugin(plan->served, id);
+    const struct roster_entry *entry = roster_get(&plan->roster, id);
+    *config = NULL;
+    if (plugin != NULL) {
+        *config = plugin->config;
+    } else if (entry != NULL && is_offline(plan)) {
+        *config = served_config(plan->served, entry->name);
+    }
+    return plugin != NULL || (entry != NULL && is_offline(plan));
+}
+
 /* Whether a delivery may be handed out again. */
 static int
 may_replay(const struct plan *plan, struct view *view,
            const struct inbox_item *item, int *out, struct error *err)
 {
-    const struct roster_entry *entry = roster_get(&plan->roster, item->plugin);
-    *out = entry != NULL && (plan->roster.offline || entry->served != NULL);
-    if (!*out || entry->config == NULL ||
-        entry->config->livemode == CONFIG_ANY) {
+    const struct config_plugin *config;
+    *out = find_taker(plan, item->plugin, &config);
+    if (!*out || config == NULL || config->livemode == CONFIG_ANY) {
         return RC_OK;
     }
     struct seen seen;
     int rc = look(view, item->seq, &seen, err);
-    *out = seen.seq == item->seq &&
-           takes_mode(entry->config->livemode, seen.livemode);
+    *out = seen.seq == item->seq && takes_mode(config->livemode, seen.livemode);
     return rc;
 }
 

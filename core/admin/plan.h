@@ -9,12 +9,12 @@
 #define CORE_PLAN_H
 
 #include "admin/roster.h"
+#include "admin/served.h"
 #include "inbox/view.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct api;
 struct call;
 struct cJSON;
 struct error;
@@ -23,9 +23,10 @@ struct problem;
 /** Counting ends here. */
 #define PLAN_COUNT_MAX 10000
 
-/** End with plan_fini(). Does not move: the selection points into it. */
+/** End with plan_fini(). Does not move: the selection points into it. A job
+ * keeps it over many generations: `served` is set for each call or step. */
 struct plan {
-    const struct api *api;
+    const struct served *served; /* borrowed; NULL between two steps */
     int is_discard;
     struct cJSON *spec; /* what was asked for */
     struct view_filter filter;
@@ -37,14 +38,19 @@ struct plan {
 /**
  * Make a plan.
  *
- * @param spec  taken over, also on failure
+ * @param served  borrowed until plan->served is set anew
+ * @param spec    taken over, also on failure
  * @return RC_OK; RC_INVALID or RC_NOT_FOUND with a problem; or what the view
  *         said
  */
-int plan_init(struct plan *plan, const struct api *api, struct view *view,
+int plan_init(struct plan *plan, const struct served *served, struct view *view,
               int is_discard, struct cJSON *spec, struct problem *problem,
               struct error *err);
 void plan_fini(struct plan *plan);
+
+/** Whether the plugin to replay to is being served, which a reload may change.
+ * @return RC_OK, or RC_INVALID with a problem */
+int plan_check_target(const struct plan *plan, struct problem *problem);
 
 /** As view_select(), without those that are left out, which are added to
  * *left_out. */

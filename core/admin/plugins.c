@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "admin/body.h"
 #include "admin/call.h"
+#include "admin/plugin_state.h"
 #include "admin/roster.h"
 #include "admin/show.h"
 #include "admin/stamp.h"
@@ -20,26 +21,6 @@
 #define PAUSE_MAX_S (366LL * 24 * 3600)
 
 /* ---- Showing -------------------------------------------------------- */
-
-static const char *
-state_name(const struct call *call, const struct roster_entry *entry,
-           const struct dispatcher_status *status)
-{
-    int is_paused = entry->state.paused_ms != 0;
-    if (call->api->settings.generation == NULL) {
-        return is_paused ? "paused" : "stopped";
-    }
-    if (entry->served == NULL) {
-        return "orphaned";
-    }
-    if (is_paused || status->is_paused) {
-        return "paused";
-    }
-    if (status->is_broken) {
-        return "broken";
-    }
-    return status->runners > 0 ? "running" : "starting";
-}
 
 static void
 add_limits(cJSON *json, const struct config_plugin *config)
@@ -61,14 +42,18 @@ add_limits(cJSON *json, const struct config_plugin *config)
 
 static void
 add_served(cJSON *json, const struct plugin *plugin,
-           const struct dispatcher_status *status)
+           const struct plugin_state *state)
 {
     show_text(json, "version", plugin->manifest.version);
     show_text(json, "summary", plugin->manifest.summary);
     show_text(json, "digest", plugin->snapshot.digest);
     show_names(json, "events", plugin->events, plugin->event_count);
-    show_number(json, "runners", status->runners);
-    show_number(json, "running", status->running);
+    show_number(json, "runners", state->work.runners);
+    show_number(json, "running", state->work.running);
+    show_number(json, "failures", state->starts.failures);
+    show_time(json, "retry_at", plugin_state_retry_ms(state));
+    show_text(json, "detail",
+              state->starts.failures > 0 ? state->starts.why : "");
 }
 
 static void
@@ -85,29 +70,32 @@ add_pause(cJSON *json, const struct inbox_plugin *state)
 }
 
 cJSON *
-plugins_json(const struct call *call, const struct roster_entry *entry)
+plugins_json(const struct call *call, const struct roster_entry *entry,
+             int *is_bad)
 {
-    struct dispatcher_status status = {0};
-    const struct api_settings *settings = &call->api->settings;
-    if (settings->dispatcher != NULL && entry->served != NULL) {
-        /* Not known there yet: it is starting. */
-        (void)dispatcher_status(settings->dispatcher, entry->state.id, &status);
-    }
+    const struct plugin *plugin = served_plugin(&call->served, entry->state.id);
+    const struct config_plugin *config =
+        served_config(&call->served, entry->name);
+    struct plugin_state state;
+    plugin_state_read(&state, &call->api->settings, &call->served,
+                      entry->state.id, entry->state.paused_ms != 0);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "object", "plugin");
     show_text(json, "name", entry->name);
-    show_text(json, "state", state_name(call, entry, &status));
-    cJSON_AddBoolToObject(json, "served", entry->served != NULL);
+    show_text(json, "state", state.name);
+    cJSON_AddBoolToObject(json, "served", plugin != NULL);
     show_number(json, "pending", entry->pending);
     show_number(json, "dead", entry->dead);
     show_time(json, "oldest_pending_at", entry->oldest_ms);
     add_pause(json, &entry->state);
-    if (entry->served != NULL) {
-        add_served(json, entry->served, &status);
+    show_number(json, "old_runners", state.work.old);
+    if (plugin != NULL) {
+        add_served(json, plugin, &state);
     }
-    if (entry->config != NULL) {
-        add_limits(json, entry->config);
+    if (config != NULL) {
+        add_limits(json, config);
     }
+    *is_bad |= plugin_state_is_bad(&state);
     return json;
 }
 
@@ -118,18 +106,19 @@ plugins_list(struct call *call)
 {
     struct error err = {0};
     struct roster roster;
+    int is_bad = 0;
     int rc = query_allow(&call->query, "", &call->problem);
     if (rc != RC_OK) {
         return rc;
     }
-    rc = roster_read(&roster, call->api, call->view, &err);
+    rc = roster_read(&roster, call->view, &err);
     if (rc != RC_OK) {
         return call_failed(call, rc, &err);
     }
     cJSON *list = show_list();
     rc = list != NULL ? RC_OK : RC_NOMEM;
     for (size_t i = 0; i < roster.count && rc == RC_OK; i++) {
-        if (show_push(list, plugins_json(call, &roster.entries[i]))) {
+        if (show_push(list, plugins_json(call, &roster.entries[i], &is_bad))) {
             rc = RC_NOMEM;
         }
     }
@@ -147,7 +136,7 @@ find_plugin(struct call *call, struct roster *roster,
             const struct roster_entry **entry)
 {
     struct error err = {0};
-    int rc = roster_read(roster, call->api, call->view, &err);
+    int rc = roster_read(roster, call->view, &err);
     if (rc != RC_OK) {
         return call_failed(call, rc, &err);
     }
@@ -164,11 +153,12 @@ answer_plugin(struct call *call)
 {
     struct roster roster;
     const struct roster_entry *entry = NULL;
+    int is_bad = 0;
     int rc = find_plugin(call, &roster, &entry);
     if (rc != RC_OK) {
         return rc;
     }
-    cJSON *json = plugins_json(call, entry);
+    cJSON *json = plugins_json(call, entry, &is_bad);
     roster_fini(&roster);
     return call_answer(call, 200, json);
 }
@@ -203,7 +193,7 @@ apply(struct call *call, const struct inbox_plugin *state)
     memcpy(action.state.reason, state->reason, sizeof(state->reason));
     pthread_mutex_lock(&call->api->pausing);
     rc = inbox_act(settings->inbox, &action);
-    if (rc == RC_OK && settings->dispatcher != NULL && entry->served != NULL) {
+    if (rc == RC_OK && settings->dispatcher != NULL) {
         dispatcher_pause(settings->dispatcher, &action.state);
     }
     pthread_mutex_unlock(&call->api->pausing);

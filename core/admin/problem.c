@@ -31,6 +31,8 @@ static const struct {
     [PROBLEM_NOT_SERVED] = {409, "plugin-not-served", "Plugin is not served"},
     [PROBLEM_JOB_ENDED] = {409, "job-ended", "The job has ended"},
     [PROBLEM_MANY_JOBS] = {409, "too-many-jobs", "Too many jobs at work"},
+    [PROBLEM_OFFLINE] = {409, "no-daemon", "No daemon runs"},
+    [PROBLEM_RELOAD] = {409, "reload-refused", "The reload is refused"},
     [PROBLEM_TOO_LARGE] = {413, "too-large", "The body is too large"},
     [PROBLEM_NOT_JSON] = {415, "not-json", "The body must be JSON"},
     [PROBLEM_HOST] = {421, "wrong-host", "Not our host name"},
@@ -38,10 +40,13 @@ static const struct {
     [PROBLEM_REFUSED] = {422, "refused", "The request cannot be done"},
     [PROBLEM_TRIES] = {429, "too-many-tries", "Too many wrong tokens"},
     [PROBLEM_INTERNAL] = {500, "internal", "Internal error"},
+    [PROBLEM_UNLOADED] = {500, "reload-failed", "The reload failed"},
     [PROBLEM_VERSION] = {505, "bad-version", "Speak HTTP/1.1 or 1.0"},
     [PROBLEM_STORE] = {503, "store-unavailable", "The store does not work"},
     [PROBLEM_QUERY_SLOW] = {503, "query-timeout", "The question took too long"},
     [PROBLEM_STREAMS] = {503, "too-many-streams", "Too many streams"},
+    [PROBLEM_MANY_RELOADS] = {503, "too-many-reloads", "Too many are waiting"},
+    [PROBLEM_STOPPING] = {503, "stopping", "Pegboard is stopping"},
 };
 
 int
@@ -148,4 +153,20 @@ problem_json(const struct problem *problem, const char *instance)
         cJSON_AddStringToObject(json, "instance", instance);
     }
     return json;
+}
+
+void
+problem_add(cJSON *json, cJSON *members)
+{
+    cJSON *next = json != NULL && members != NULL ? members->child : NULL;
+    while (next != NULL) {
+        cJSON *item = next;
+        next = item->next;
+        if (cJSON_GetObjectItemCaseSensitive(json, item->string) == NULL) {
+            cJSON_DetachItemViaPointer(members, item);
+            if (!cJSON_AddItemToObject(json, item->string, item)) {
+                cJSON_Delete(item);
+            }
+        }
+    }
 }

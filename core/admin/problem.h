@@ -23,6 +23,8 @@ enum problem_code {
     PROBLEM_NOT_SERVED,   /* 409 */
     PROBLEM_JOB_ENDED,    /* 409 */
     PROBLEM_MANY_JOBS,    /* 409 */
+    PROBLEM_OFFLINE,      /* 409: only a daemon can */
+    PROBLEM_RELOAD,       /* 409: the new configuration is refused */
     PROBLEM_TOO_LARGE,    /* 413 */
     PROBLEM_NOT_JSON,     /* 415 */
     PROBLEM_HOST,         /* 421 */
@@ -30,10 +32,13 @@ enum problem_code {
     PROBLEM_REFUSED,      /* 422 */
     PROBLEM_TRIES,        /* 429 */
     PROBLEM_INTERNAL,     /* 500 */
+    PROBLEM_UNLOADED,     /* 500: a reload failed by the machine's fault */
     PROBLEM_VERSION,      /* 505 */
     PROBLEM_STORE,        /* 503 */
     PROBLEM_QUERY_SLOW,   /* 503 */
     PROBLEM_STREAMS,      /* 503 */
+    PROBLEM_MANY_RELOADS, /* 503: too many wait for one */
+    PROBLEM_STOPPING,     /* 503 */
     PROBLEM_COUNT,
 };
 
@@ -66,5 +71,9 @@ int problem_status(const struct problem *problem);
  * @param instance  path of the request
  */
 struct cJSON *problem_json(const struct problem *problem, const char *instance);
+
+/** Move more members into a document. It keeps those that it has. Both may be
+ * NULL. */
+void problem_add(struct cJSON *json, struct cJSON *members);
 
 #endif

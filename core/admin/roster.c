@@ -1,12 +1,9 @@
-/* core/admin/roster.c: every plugin the inbox knows, and what it is now.
+/* core/admin/roster.c: every plugin the inbox knows, and what waits for it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "admin/roster.h"
 
-#include "admin/call.h"
 #include "admin/problem.h"
-#include "config/config.h"
 #include "error.h"
-#include "plugin/generation.h"
 #include "suggest.h"
 
 #include <stdio.h>
@@ -15,7 +12,6 @@
 
 struct filling {
     struct roster *roster;
-    const struct api *api;
     size_t room;
     int rc;
 };
@@ -41,7 +37,6 @@ static int
 on_plugin(void *arg, const struct view_plugin *row)
 {
     struct filling *filling = arg;
-    const struct api_settings *settings = &filling->api->settings;
     filling->rc = make_room(filling);
     if (filling->rc != RC_OK) {
         return 1;
@@ -54,21 +49,14 @@ on_plugin(void *arg, const struct view_plugin *row)
     entry->dead = row->dead;
     entry->oldest_ms = row->oldest_ms;
     snprintf(entry->name, sizeof(entry->name), "%s", row->name);
-    entry->config = config_plugin(settings->config, entry->name);
-    if (settings->generation != NULL) {
-        entry->served =
-            generation_plugin(settings->generation, entry->state.id);
-    }
     return 0;
 }
 
 int
-roster_read(struct roster *roster, const struct api *api, struct view *view,
-            struct error *err)
+roster_read(struct roster *roster, struct view *view, struct error *err)
 {
-    struct filling filling = {.roster = roster, .api = api};
+    struct filling filling = {.roster = roster};
     memset(roster, 0, sizeof(*roster));
-    roster->offline = api->settings.generation == NULL;
     int rc = view_plugins(view, on_plugin, &filling, err);
     if (rc == RC_OK && filling.rc != RC_OK) {
         rc = error_set(err, filling.rc, "admin: out of memory");

@@ -1,4 +1,4 @@
-/* core/admin/roster.h: every plugin the inbox knows, and what it is now.
+/* core/admin/roster.h: every plugin the inbox knows, and what waits for it.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_ROSTER_H
 #define CORE_ROSTER_H
@@ -8,30 +8,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct api;
-struct config_plugin;
 struct error;
-struct plugin;
 struct problem;
 
 struct roster_entry {
     struct inbox_plugin state;
     char name[40];
     int64_t pending, dead, oldest_ms;
-    const struct plugin *served;        /* NULL: not; offline never */
-    const struct config_plugin *config; /* NULL: not in the configuration */
 };
 
 /** End with roster_fini(). */
 struct roster {
     struct roster_entry *entries;
     size_t count;
-    int offline; /* nothing is served, nothing is orphaned */
 };
 
 /** @return RC_OK or as view_plugins() */
-int roster_read(struct roster *roster, const struct api *api, struct view *view,
-                struct error *err);
+int roster_read(struct roster *roster, struct view *view, struct error *err);
 void roster_fini(struct roster *roster);
 
 /** The plugin of that name, or NULL with a problem that suggests another. */

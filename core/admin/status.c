@@ -1,30 +1,25 @@
 /* core/admin/status.c: the whole in a few figures.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "admin/call.h"
+#include "admin/readiness.h"
+#include "admin/reloads.h"
 #include "admin/roster.h"
 #include "admin/show.h"
 #include "clock.h"
-#include "delivery/dispatcher.h"
+#include "http/server.h"
 #include "plugin/generation.h"
+#include "plugin/supervisor.h"
+#include "reload/reload.h"
 
 #include <cjson/cJSON.h>
-
-/* Loops that have not turned for this long are stuck; a store that hangs in a
- * flush for the second cannot take a post. */
-#define LIVE_MS  10000
-#define READY_MS 5000
 
 static void
 add_health(cJSON *json, const struct api_settings *settings)
 {
-    int64_t writer_ms = inbox_stalled_ms(settings->inbox);
-    int64_t loop_ms = settings->dispatcher != NULL
-                          ? dispatcher_stalled_ms(settings->dispatcher)
-                          : 0;
-    cJSON_AddBoolToObject(json, "ready",
-                          inbox_ready(settings->inbox) && writer_ms < READY_MS);
-    cJSON_AddBoolToObject(json, "live",
-                          writer_ms < LIVE_MS && loop_ms < LIVE_MS);
+    struct readiness readiness;
+    readiness_read(&readiness, settings);
+    cJSON_AddBoolToObject(json, "ready", readiness.is_ready);
+    cJSON_AddBoolToObject(json, "live", readiness.is_live);
 }
 
 static void
@@ -43,14 +38,16 @@ add_figures(cJSON *json, struct inbox *inbox)
     show_number(figures, "pruned", (int64_t)stats.pruned);
 }
 
-static void
+/* Returns whether somebody should look at one. */
+static int
 add_plugins(cJSON *json, const struct call *call, const struct roster *roster)
 {
+    int is_bad = 0;
     int64_t pending = 0, dead = 0, oldest_ms = 0;
     cJSON *list = cJSON_AddArrayToObject(json, "plugins");
     for (size_t i = 0; i < roster->count; i++) {
         const struct roster_entry *entry = &roster->entries[i];
-        cJSON_AddItemToArray(list, plugins_json(call, entry));
+        cJSON_AddItemToArray(list, plugins_json(call, entry, &is_bad));
         pending += entry->pending;
         dead += entry->dead;
         if (entry->oldest_ms != 0 &&
@@ -61,35 +58,68 @@ add_plugins(cJSON *json, const struct call *call, const struct roster *roster)
     show_number(json, "pending", pending);
     show_number(json, "dead", dead);
     show_time(json, "oldest_pending_at", oldest_ms);
+    return is_bad;
+}
+
+static void
+add_reload(cJSON *json, const struct reload_last *last)
+{
+    cJSON_AddBoolToObject(json, "reloading", last->is_running);
+    if (last->count == 0) {
+        cJSON_AddNullToObject(json, "last_reload");
+        return;
+    }
+    cJSON *reload = cJSON_AddObjectToObject(json, "last_reload");
+    show_time(reload, "at", last->at_ms);
+    show_text(reload, "kind", reloads_kind_name(last->kind));
+    show_text(reload, "result", reload_end_name(last->end));
+    show_text(reload, "detail", last->why);
+    show_time(reload, "good_at", last->good_ms);
+}
+
+static void
+add_serving(cJSON *json, const struct call *call)
+{
+    struct server *server = atomic_load(&call->api->server);
+    struct supervisor *supervisor = call->api->settings.supervisor;
+    const struct generation *generation = call->served.generation;
+    char url[SERVER_URL_MAX];
+    show_text(json, "url", server != NULL ? server_url(server, url) : "");
+    if (generation != NULL) {
+        show_number(json, "generation", generation->number);
+    } else {
+        cJSON_AddNullToObject(json, "generation");
+    }
+    show_number(json, "runners",
+                supervisor != NULL ? supervisor_runners(supervisor) : 0);
 }
 
 int
 status_get(struct call *call)
 {
     const struct api_settings *settings = &call->api->settings;
+    struct reload_last last;
     struct error err = {0};
     struct roster roster;
     int rc = query_allow(&call->query, "", &call->problem);
     if (rc == RC_OK) {
-        rc = roster_read(&roster, call->api, call->view, &err);
+        rc = roster_read(&roster, call->view, &err);
     }
     if (rc != RC_OK) {
         return call_failed(call, rc, &err);
     }
+    reloads_last(call->api, &last);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "object", "status");
     show_text(json, "version", PEGBOARD_VERSION);
-    cJSON_AddBoolToObject(json, "offline", settings->generation == NULL);
+    cJSON_AddBoolToObject(json, "offline", settings->serving == NULL);
     show_seconds(json, "uptime_seconds",
                  (clock_mono_ms() - call->api->started_mono_ms) * 1000);
-    show_text(json, "url", atomic_load(&call->api->url));
-    if (settings->generation != NULL) {
-        show_number(json, "generation", settings->generation->number);
-    } else {
-        cJSON_AddNullToObject(json, "generation");
-    }
+    add_serving(json, call);
     add_health(json, settings);
-    add_plugins(json, call, &roster);
+    int is_bad = add_plugins(json, call, &roster);
+    cJSON_AddBoolToObject(json, "degraded", is_bad || reloads_is_bad(&last));
+    add_reload(json, &last);
     add_figures(json, settings->inbox);
     roster_fini(&roster);
     return call_answer(call, 200, json);

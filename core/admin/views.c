@@ -9,14 +9,12 @@
 #include <time.h>
 
 void
-views_init(struct views *views, const char *path,
-           const struct view_plugins *plugins)
+views_init(struct views *views, const char *path)
 {
     pthread_condattr_t attr;
     memset(views, 0, sizeof(*views));
     views->wait_ms = VIEWS_WAIT_MS;
     views->path = path;
-    views->plugins = plugins;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&views->back, &attr);
@@ -60,7 +58,8 @@ wait_for_slot_locked(struct views *views)
 }
 
 int
-views_lend(struct views *views, struct view **out, struct error *err)
+views_lend(struct views *views, const struct view_plugins *plugins,
+           struct view **out, struct error *err)
 {
     struct view *view = NULL;
     pthread_mutex_lock(&views->lock);
@@ -77,10 +76,10 @@ views_lend(struct views *views, struct view **out, struct error *err)
 
     int rc = view != NULL ? RC_OK : view_open(&view, views->path, err);
     pthread_mutex_lock(&views->lock);
-    if (rc == RC_OK && views->views[slot] == NULL) {
-        view_set_plugins(view, views->plugins);
+    if (rc == RC_OK) {
+        view_set_plugins(view, plugins);
         views->views[slot] = view;
-    } else if (rc != RC_OK) {
+    } else {
         views->lent[slot] = 0;
         pthread_cond_signal(&views->back);
     }
@@ -97,6 +96,7 @@ views_return(struct views *views, struct view *view)
     pthread_mutex_lock(&views->lock);
     for (size_t i = 0; view != NULL && i < VIEWS_MAX; i++) {
         if (views->views[i] == view) {
+            view_set_plugins(view, NULL);
             views->lent[i] = 0;
             pthread_cond_signal(&views->back);
         }

@@ -18,22 +18,22 @@ struct error;
 struct views {
     pthread_mutex_t lock;
     pthread_cond_t back;
-    int64_t wait_ms;                    /* VIEWS_WAIT_MS, but in tests */
-    const char *path;                   /* of the inbox; borrowed */
-    const struct view_plugins *plugins; /* borrowed */
-    struct view *views[VIEWS_MAX];      /* opened when first needed */
-    int lent[VIEWS_MAX];                /* guarded by lock */
+    int64_t wait_ms;               /* VIEWS_WAIT_MS, but in tests */
+    const char *path;              /* of the inbox; borrowed */
+    struct view *views[VIEWS_MAX]; /* opened when first needed */
+    int lent[VIEWS_MAX];           /* guarded by lock */
 };
 
-void views_init(struct views *views, const char *path,
-                const struct view_plugins *plugins);
+void views_init(struct views *views, const char *path);
 
 /** Close them. All are back. */
 void views_fini(struct views *views);
 
 /** Take one, when it is there: views_return().
+ * @param plugins  what is served, borrowed until it is back
  * @return RC_OK; RC_BUSY when none came back in time; or as view_open() */
-int views_lend(struct views *views, struct view **out, struct error *err);
+int views_lend(struct views *views, const struct view_plugins *plugins,
+               struct view **out, struct error *err);
 
 /** Accepts NULL. */
 void views_return(struct views *views, struct view *view);

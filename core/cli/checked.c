@@ -13,8 +13,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -54,8 +56,39 @@ checked_folder(char *out, struct error *err)
     return RC_OK;
 }
 
+/* Signals that would end us can be read from now on; -1 if not, and then they
+ * do end us. */
+static int
+take_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (fd >= 0) {
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+    }
+    return fd;
+}
+
+void
+checked_die(int stop_fd)
+{
+    struct signalfd_siginfo info = {0};
+    sigset_t set;
+    sigfillset(&set);
+    if (read(stop_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        signal((int)info.ssi_signo, SIG_DFL);
+        raise((int)info.ssi_signo); /* when it is let through: */
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    }
+    _exit(EXIT_FAILED);
+}
+
 int
-checked_make(struct checked *checked, struct config *config,
+checked_make(struct checked *checked, struct config *config, int stop_fd,
              struct config_report *report, struct error *err)
 {
     int rc = checked_folder(checked->dir, err);
@@ -63,8 +96,8 @@ checked_make(struct checked *checked, struct config *config,
         config_close(config);
         return rc;
     }
-    rc =
-        generation_make(&checked->generation, config, checked->dir, -1, report);
+    rc = generation_make(&checked->generation, config, checked->dir, stop_fd,
+                         report);
     if (rc != RC_OK) {
         config_close(config);
         checked_remove(checked->dir);
@@ -90,7 +123,11 @@ checked_load(struct checked *checked, const struct args *args, int to_serve)
         if (to_serve) {
             (void)places_check(config, &report); /* the report says it */
         }
-        rc = checked_make(checked, config, &report, &err);
+        checked->stop_fd = take_signals();
+        rc = checked_make(checked, config, checked->stop_fd, &report, &err);
+    }
+    if (rc == RC_CLOSED) {
+        checked_die(checked->stop_fd);
     }
     if (rc != RC_OK || args_count(args, "quiet") == 0) {
         report_print(&report, stderr);

@@ -87,6 +87,14 @@ client_close(struct client *client)
     free(client);
 }
 
+void
+client_limit(struct client *client, int64_t timeout_ms)
+{
+    if (client->http != NULL) {
+        http_way_limit(client->http, timeout_ms);
+    }
+}
+
 int
 client_is_offline(const struct client *client)
 {
@@ -114,21 +122,21 @@ exit_code_of(long status)
 }
 
 /* A text from the other side; without one, what HTTP has to say. */
-static int
-tell_problem(const struct reply *reply)
+int
+client_problem(long status, const cJSON *problem)
 {
     char text[TEXT_MAX];
     char hint[TEXT_MAX];
-    int code = exit_code_of(reply->status);
-    const char *detail = field_text(reply->json, "detail");
+    int code = exit_code_of(status);
+    const char *detail = field_text(problem, "detail");
     if (detail[0] == '\0') {
-        detail = field_text(reply->json, "title");
+        detail = field_text(problem, "title");
     }
     if (detail[0] == '\0') {
-        return command_error(code, "the admin API answered %ld", reply->status);
+        return command_error(code, "the admin API answered %ld", status);
     }
     command_error(code, "%s", plain(detail, text, sizeof(text)));
-    plain(field_text(reply->json, "hint"), hint, sizeof(hint));
+    plain(field_text(problem, "hint"), hint, sizeof(hint));
     if (hint[0] != '\0') {
         fprintf(stderr, "  hint: %s\n", hint);
     }
@@ -158,9 +166,9 @@ read_json(struct reply *reply)
 }
 
 static int
-is_good(const struct reply *reply)
+is_good(long status)
 {
-    return reply->status >= 200 && reply->status < 300;
+    return status >= 200 && status < 300;
 }
 
 static int
@@ -178,8 +186,8 @@ print_body(cJSON *body, char **text)
 }
 
 int
-client_call(struct client *client, const char *method, const char *path,
-            cJSON *body, cJSON **out)
+client_ask(struct client *client, const char *method, const char *path,
+           cJSON *body, long *status, cJSON **out)
 {
     struct reply reply = {0};
     char *text;
@@ -190,14 +198,13 @@ client_call(struct client *client, const char *method, const char *path,
     cJSON_free(text);
     if (code == 0) {
         read_json(&reply);
-        if (!is_good(&reply)) {
-            code = tell_problem(&reply);
-        } else if (reply.json == NULL && reply.len > 0) {
+        if (is_good(reply.status) && reply.json == NULL && reply.len > 0) {
             code = command_error(EXIT_FAILED, "the answer is not JSON: is "
                                               "that the admin API?");
         }
     }
-    if (code == 0 && out != NULL) {
+    if (code == 0) {
+        *status = reply.status;
         *out = reply.json;
         reply.json = NULL;
     }
@@ -206,13 +213,31 @@ client_call(struct client *client, const char *method, const char *path,
 }
 
 int
+client_call(struct client *client, const char *method, const char *path,
+            cJSON *body, cJSON **out)
+{
+    cJSON *json = NULL;
+    long status = 0;
+    int code = client_ask(client, method, path, body, &status, &json);
+    if (code == 0 && !is_good(status)) {
+        code = client_problem(status, json);
+    }
+    if (code == 0 && out != NULL) {
+        *out = json;
+        json = NULL;
+    }
+    cJSON_Delete(json);
+    return code;
+}
+
+int
 client_bytes(struct client *client, const char *path, char **out, size_t *len)
 {
     struct reply reply = {0};
     int code = exchange(client, "GET", path, NULL, &reply);
-    if (code == 0 && !is_good(&reply)) {
+    if (code == 0 && !is_good(reply.status)) {
         read_json(&reply);
-        code = tell_problem(&reply);
+        code = client_problem(reply.status, reply.json);
     } else if (code == 0 && reply.bytes == NULL) {
         code = command_error(EXIT_FAILED, "the answer is empty");
     }
@@ -235,9 +260,9 @@ client_stream(struct client *client, const char *path, client_stream_fn *fn,
     }
     struct reply reply = {0};
     int code = http_way_stream(client->http, path, fn, arg, &reply);
-    if (code == 0 && !is_good(&reply)) {
+    if (code == 0 && !is_good(reply.status)) {
         read_json(&reply);
-        code = tell_problem(&reply);
+        code = client_problem(reply.status, reply.json);
     }
     reply_fini(&reply);
     return code;
@@ -261,7 +286,7 @@ client_peek(const char *state_dir, const char *path)
         http_way_open(&way, &where, PEEK_MS) == 0) {
         http_way_hush(way);
         if (http_way_call(way, "GET", path, NULL, &reply) == 0 &&
-            is_good(&reply)) {
+            is_good(reply.status)) {
             read_json(&reply);
         }
     }

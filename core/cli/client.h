@@ -11,11 +11,17 @@ struct args;
 struct cJSON;
 struct client;
 
-/** --url, --token-file, --offline, --timeout: for a command's flag table. */
-#define CLIENT_FLAGS                                                           \
+/** --url, --token-file: for the flag table of a command that needs a daemon. */
+#define CLIENT_PLACE_FLAGS                                                     \
     {"url", 0, "URL",                                                          \
      "address of the admin API; default: the running daemon"},                 \
-        {"token-file", 0, "FILE", "its token; default: in state_dir"},         \
+    {                                                                          \
+        "token-file", 0, "FILE", "its token; default: in state_dir"            \
+    }
+
+/** ... and --offline, --timeout: for that of any other. */
+#define CLIENT_FLAGS                                                           \
+    CLIENT_PLACE_FLAGS,                                                        \
         {"offline", 0, NULL, "no daemon runs: work on the inbox file"},        \
     {                                                                          \
         "timeout", 0, "DURATION", "wait no longer for an answer; default 30s"  \
@@ -51,6 +57,17 @@ char *client_path(const char *folder, const char *name, const char *behind);
  */
 int client_call(struct client *client, const char *method, const char *path,
                 struct cJSON *body, struct cJSON **out);
+
+/** As client_call(), but a problem is not printed: it is an answer too.
+ * @param status  gets HTTP's */
+int client_ask(struct client *client, const char *method, const char *path,
+               struct cJSON *body, long *status, struct cJSON **out);
+
+/** Print such a problem as client_call() does. @return its exit code */
+int client_problem(long status, const struct cJSON *problem);
+
+/** Wait so long for the answer of each later call, instead of --timeout. */
+void client_limit(struct client *client, int64_t timeout_ms);
 
 /** As client_call() with GET, for exact bytes, which the caller frees. */
 int client_bytes(struct client *client, const char *path, char **out,

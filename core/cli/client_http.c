@@ -151,6 +151,12 @@ http_way_close(struct http_way *way)
 /* ---- Calling -------------------------------------------------------- */
 
 void
+http_way_limit(struct http_way *way, int64_t timeout_ms)
+{
+    way->timeout_ms = timeout_ms;
+}
+
+void
 http_way_hush(struct http_way *way)
 {
     way->is_hushed = 1;

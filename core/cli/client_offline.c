@@ -78,7 +78,9 @@ offline_open(struct offline **out, const struct args *args)
     struct error err = {0};
     if (code == 0) {
         struct api_settings settings = {.inbox = offline->inbox,
-                                        .config = offline->config};
+                                        .config = offline->config,
+                                        .inbox_path =
+                                            offline->config->inbox_path};
         if (api_open(&offline->api, &settings, &err) != RC_OK) {
             code = command_error(EXIT_FAILED, "%s", err.text);
         }

@@ -45,6 +45,9 @@ int http_way_open(struct http_way **out, const struct where *where,
                   int64_t timeout_ms);
 void http_way_close(struct http_way *way); /* accepts NULL */
 
+/** Wait so long for the answer of each later call. */
+void http_way_limit(struct http_way *way, int64_t timeout_ms);
+
 /** Say nothing of failures from now on. */
 void http_way_hush(struct http_way *way);
 

@@ -142,7 +142,9 @@ find_url(struct where *where, const struct config *config)
     struct error err = {0};
     int rc = token_where(config->state_dir, url, &err);
     if (rc == RC_NOT_FOUND) {
-        return command_error(EXIT_NO_DAEMON, "no daemon runs on %s: %s",
+        return command_error(EXIT_NO_DAEMON,
+                             "no daemon runs on %s: %s (if state_dir has just "
+                             "been changed: that takes a restart)",
                              config->state_dir, where->start_hint);
     }
     if (rc != RC_OK) {

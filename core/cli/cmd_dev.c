@@ -1,36 +1,24 @@
 /* core/cli/cmd_dev.c: `pegboard dev`: the daemon for a developer's terminal.
  *
- * Writes an INI file, a secret and a state folder into a folder of its own, and
- * runs the ordinary daemon on them. What it serves is told to other commands by
- * a copy of that file in config_dev_dir().
+ * Runs the ordinary daemon on an INI file, a secret and a state folder of its
+ * own, and has it reload when a plugin's file is built anew.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cmds.h"
 
-#include "checked.h"
 #include "clock.h"
-#include "config/config.h"
-#include "config/secret.h"
 #include "daemon.h"
+#include "dev_files.h"
+#include "dev_folder.h"
 #include "error.h"
 #include "inbox/inbox.h"
-#include "input.h"
-#include "stripe/signature.h"
+#include "watch.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define DEV_LISTEN "127.0.0.1:4242"
-#define DEV_PATH   "/webhook"
 
 #define ONCE_MS 60000 /* --once waits no longer */
 
@@ -46,216 +34,15 @@ const struct flag dev_flags[] = {
 
 struct dev {
     const struct args *args;
-    char root[PATH_MAX];      /* config_dev_dir() */
-    char dir[PATH_MAX];       /* ours, inside root */
-    char ini[PATH_MAX + 16];  /* the daemon's file, in dir */
-    char told[PATH_MAX + 16]; /* the copy for other commands, in root */
-    int told_lock; /* held while the copy is ours; -1 when it is not */
-    char listen[64];
-    char secret[SIGNATURE_SECRET_MAX + 1];
+    struct dev_folder folder;
+    struct dev_files files;
+    struct watch *watch;
     pid_t trigger; /* running test event, or 0 */
     int trigger_code;
     int64_t once_deadline_ms; /* monotonic */
 };
 
 extern char **environ;
-
-/* ---- What it writes ------------------------------------------------- */
-
-/* Our folder, readable by nobody else, and nobody else's trap. */
-static int
-make_folders(struct dev *dev)
-{
-    struct stat st;
-    snprintf(dev->root, sizeof(dev->root), "%s", config_dev_dir());
-    if ((mkdir(dev->root, 0700) != 0 && errno != EEXIST) ||
-        lstat(dev->root, &st) != 0) {
-        return command_error(EXIT_FAILED, "cannot make %s: %s", dev->root,
-                             strerror(errno));
-    }
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-        (st.st_mode & 077) != 0) {
-        return command_error(EXIT_REFUSED,
-                             "%s is not a folder that only you can open: "
-                             "remove it, or set XDG_RUNTIME_DIR",
-                             dev->root);
-    }
-    snprintf(dev->dir, sizeof(dev->dir), "%.*s/run-XXXXXX",
-             (int)(sizeof(dev->dir) - 16), dev->root);
-    if (mkdtemp(dev->dir) == NULL) {
-        return command_error(EXIT_FAILED, "cannot make %s: %s", dev->dir,
-                             strerror(errno));
-    }
-    snprintf(dev->ini, sizeof(dev->ini), "%s/dev.ini", dev->dir);
-    snprintf(dev->told, sizeof(dev->told), "%s/dev.ini", dev->root);
-    return EXIT_OK;
-}
-
-static int
-write_secret(struct dev *dev)
-{
-    char path[PATH_MAX + 16];
-    struct error err;
-    const char *from = args_value(dev->args, "secret-file");
-    if (from != NULL) {
-        struct secret secret;
-        if (input_secret(&secret, from, &err) != RC_OK) {
-            return command_error(EXIT_CONFIG, "%s", err.text);
-        }
-        snprintf(dev->secret, sizeof(dev->secret), "%s", secret.text);
-        secret_fini(&secret);
-    } else if (signature_new_secret(dev->secret, &err) != RC_OK) {
-        return command_error(EXIT_FAILED, "%s", err.text);
-    }
-    snprintf(path, sizeof(path), "%s/secret", dev->dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    size_t len = strlen(dev->secret);
-    if (fd < 0 || write(fd, dev->secret, len) != (ssize_t)len) {
-        int saved = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return command_error(EXIT_FAILED, "cannot write %s: %s", path,
-                             strerror(saved));
-    }
-    close(fd);
-    return EXIT_OK;
-}
-
-/* A plugin's name from its file's: what a name may not hold becomes '-'. */
-static void
-name_of(const char *path, char *out, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    const char *base = slash != NULL ? slash + 1 : path;
-    size_t len = strcspn(base, ".");
-    size_t n = 0;
-    for (size_t i = 0; i < len && n + 1 < size; i++) {
-        unsigned char c = (unsigned char)tolower((unsigned char)base[i]);
-        out[n++] = (char)(isalnum(c) || c == '_' ? c : '-');
-    }
-    out[n] = '\0';
-}
-
-/* What --option gives to that plugin: all without a name when it is the only
- * one, else those that name it. */
-static void
-write_options(const struct dev *dev, const char *name, FILE *to)
-{
-    size_t len = strlen(name);
-    fprintf(to, "[plugin %s options]\n", name);
-    for (int i = 0; i < args_count(dev->args, "option"); i++) {
-        const char *option = args_value_at(dev->args, "option", i);
-        if (strncmp(option, name, len) == 0 && option[len] == '.') {
-            fprintf(to, "%s\n", option + len + 1);
-        } else if (dev->args->operand_count == 1) {
-            fprintf(to, "%s\n", option);
-        }
-    }
-}
-
-/* Give each plugin a name in our folder, so that no odd character of its path
- * has to go into the file. */
-static int
-link_plugins(const struct dev *dev)
-{
-    for (int i = 0; i < dev->args->operand_count; i++) {
-        char name[CONFIG_NAME_MAX + 1], link[PATH_MAX + 64];
-        const char *given = dev->args->operands[i];
-        char *path = realpath(given, NULL);
-        if (path == NULL) {
-            return command_error(EXIT_MISSING, "%s: %s", given,
-                                 strerror(errno));
-        }
-        name_of(given, name, sizeof(name));
-        snprintf(link, sizeof(link), "%s/%s.so", dev->dir, name);
-        int failed = symlink(path, link) != 0;
-        free(path);
-        if (failed) {
-            return command_error(EXIT_USAGE,
-                                 errno == EEXIST
-                                     ? "%s: a plugin named \"%s\" is there "
-                                       "already: give one file another name"
-                                     : "%s: cannot link it as \"%s\"",
-                                 given, name);
-        }
-    }
-    return EXIT_OK;
-}
-
-static void
-write_plugins(const struct dev *dev, FILE *to)
-{
-    for (int i = 0; i < dev->args->operand_count; i++) {
-        char name[CONFIG_NAME_MAX + 1];
-        name_of(dev->args->operands[i], name, sizeof(name));
-        fprintf(to, "[plugin %s]\npath = %s/%s.so\n", name, dev->dir, name);
-        write_options(dev, name, to);
-    }
-}
-
-/* The plugins that come with us: ../plugins in a build tree. */
-static void
-write_shipped(FILE *to)
-{
-    char program[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    if (len <= 0) {
-        return;
-    }
-    program[len] = '\0';
-    *strrchr(program, '/') = '\0';
-    char path[PATH_MAX + 16];
-    snprintf(path, sizeof(path), "%s/../plugins", program);
-    char *dir = realpath(path, NULL);
-    if (dir != NULL) {
-        fprintf(to, "[plugins]\ndir = %s\nautoload = yes\n", dir);
-    }
-    free(dir);
-}
-
-static int
-write_ini(const struct dev *dev, const char *path, const char *listen)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (to == NULL) {
-        return command_error(EXIT_FAILED, "cannot write %s: %s", path,
-                             strerror(errno));
-    }
-    fprintf(to,
-            "; written by pegboard dev\n"
-            "[server]\nlisten = %s\nstate_dir = %s/state\nthreads = 32\n"
-            "[log]\nlevel = info\n"
-            "[endpoint dev]\npath = " DEV_PATH "\nsecrets = file:%s/secret\n",
-            listen, dev->dir, dev->dir);
-    int code = EXIT_OK;
-    if (dev->args->operand_count > 0) {
-        fprintf(to, "[plugins]\nautoload = no\n");
-        write_plugins(dev, to);
-    } else {
-        write_shipped(to);
-    }
-    if (fclose(to) != 0 && code == EXIT_OK) {
-        code = command_error(EXIT_FAILED, "cannot write %s", path);
-    }
-    return code;
-}
-
-static void
-clean_up(const struct dev *dev)
-{
-    static const char *const folders[] = {"/state/plugins", "/state", ""};
-    char path[PATH_MAX + 32];
-    if (dev->told_lock >= 0) {
-        unlink(dev->told);
-        close(dev->told_lock);
-    }
-    for (size_t i = 0; dev->dir[0] != '\0' && i < 3; i++) {
-        snprintf(path, sizeof(path), "%s%s", dev->dir, folders[i]);
-        checked_remove(path);
-    }
-}
 
 /* ---- While it runs -------------------------------------------------- */
 
@@ -268,7 +55,7 @@ start_trigger(struct dev *dev, const char *type)
          command[] = "trigger", flag[] = "-c", quiet[] = "-q";
     char operand[256];
     snprintf(operand, sizeof(operand), "%s", type);
-    char *argv[] = {name, command, operand, flag, dev->told, quiet, NULL};
+    char *argv[] = {name, command, operand, flag, dev->files.told, quiet, NULL};
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
@@ -292,30 +79,12 @@ start_trigger(struct dev *dev, const char *type)
     return -1;
 }
 
-/* Other commands find the first `pegboard dev` that runs; a later one leaves it
- * at that. */
-static int
-tell(struct dev *dev, const char *url)
-{
-    dev->told_lock = open(dev->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dev->told_lock >= 0 && flock(dev->told_lock, LOCK_EX | LOCK_NB) != 0) {
-        close(dev->told_lock);
-        dev->told_lock = -1;
-        snprintf(dev->told, sizeof(dev->told), "%s", dev->ini);
-        fprintf(stderr,
-                "another pegboard dev runs: `pegboard trigger` finds "
-                "that one; for this one add -c %s\n",
-                dev->told);
-    }
-    return write_ini(dev, dev->told, url + strlen("http://"));
-}
-
 static int
 on_ready(void *arg, const char *url)
 {
     struct dev *dev = arg;
     const char *type = args_value(dev->args, "trigger");
-    if (tell(dev, url) != EXIT_OK) {
+    if (dev_files_tell(&dev->files, url + strlen("http://")) != EXIT_OK) {
         return EXIT_FAILED;
     }
     fprintf(stderr,
@@ -323,7 +92,7 @@ on_ready(void *arg, const char *url)
             ", signing secret %s (^C to quit)\n",
             url,
             args_value(dev->args, "secret-file") != NULL ? "as given"
-                                                         : dev->secret);
+                                                         : dev->files.secret);
     dev->once_deadline_ms = clock_mono_ms() + ONCE_MS;
     return type != NULL ? start_trigger(dev, type) : -1;
 }
@@ -365,11 +134,19 @@ on_turn(void *arg, const struct inbox_stats *stats)
     return once_code(dev, stats);
 }
 
-int
-cmd_dev(const struct args *args)
+/* A file that was built anew. */
+static int
+wants_reload(void *arg)
 {
-    struct dev dev = {.args = args, .told_lock = -1};
-    const char *listen = args_value(args, "listen");
+    struct dev *dev = arg;
+    return dev->watch != NULL && watch_turn(dev->watch);
+}
+
+/* ---- The command ---------------------------------------------------- */
+
+static int
+check_args(const struct args *args)
+{
     if (args_count(args, "once") > 0 && args_value(args, "trigger") == NULL) {
         return args_error(args, "--once needs --trigger TYPE");
     }
@@ -387,36 +164,64 @@ cmd_dev(const struct args *args)
                               option);
         }
     }
-    snprintf(dev.listen, sizeof(dev.listen), "%s",
-             listen != NULL ? listen : DEV_LISTEN);
-    int code = make_folders(&dev);
+    return EXIT_OK;
+}
+
+/* Without a watch it serves all the same. */
+static void
+start_watch(struct dev *dev)
+{
+    struct error err;
+    if (dev->files.source_count > 0 &&
+        watch_open(&dev->watch, (const char *const *)dev->files.sources,
+                   dev->files.source_count, &err) != RC_OK) {
+        dev->watch = NULL;
+        fprintf(stderr, "warning: %s; after a build type: kill -HUP %ld\n",
+                err.text, (long)getpid());
+    }
+}
+
+static int
+run(struct dev *dev)
+{
+    const struct args *args = dev->args;
+    struct daemon_settings settings = {
+        .config_path = dev->files.ini,
+        .quiet = args_count(args, "quiet") > 0,
+        .verbose = args_count(args, "verbose") > 0,
+        .tail = 1,
+        .color = args_color(args, stdout),
+        .on_ready = on_ready,
+        .on_turn = on_turn,
+        .wants_reload = wants_reload,
+        .arg = dev,
+    };
+    int code = daemon_run(&settings);
+    if (dev->trigger != 0) {
+        kill(dev->trigger, SIGTERM);
+        waitpid(dev->trigger, NULL, 0);
+    }
+    return code;
+}
+
+int
+cmd_dev(const struct args *args)
+{
+    struct dev dev = {.args = args};
+    int code = check_args(args);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    code = dev_folder_make(&dev.folder);
     if (code == EXIT_OK) {
-        code = write_secret(&dev);
+        code = dev_files_make(&dev.files, args, &dev.folder);
     }
     if (code == EXIT_OK) {
-        code = link_plugins(&dev);
+        start_watch(&dev);
+        code = run(&dev);
     }
-    if (code == EXIT_OK) {
-        code = write_ini(&dev, dev.ini, dev.listen);
-    }
-    if (code == EXIT_OK) {
-        struct daemon_settings settings = {
-            .config_path = dev.ini,
-            .quiet = args_count(args, "quiet") > 0,
-            .verbose = args_count(args, "verbose") > 0,
-            .tail = 1,
-            .color = args_color(args, stdout),
-            .on_ready = on_ready,
-            .on_turn = on_turn,
-            .arg = &dev,
-        };
-        code = daemon_run(&settings);
-    }
-    if (dev.trigger != 0) {
-        kill(dev.trigger, SIGTERM);
-        waitpid(dev.trigger, NULL, 0);
-    }
-    explicit_bzero(dev.secret, sizeof(dev.secret));
-    clean_up(&dev);
+    watch_close(dev.watch);
+    dev_files_fini(&dev.files);
+    dev_folder_remove(&dev.folder);
     return code;
 }

@@ -64,6 +64,22 @@ fact_pause(const cJSON *plugin)
     fact("because", field_text(pause, "reason"));
 }
 
+/* Why its runners do not start, and what is left of former ones. */
+static void
+fact_runners(const cJSON *plugin)
+{
+    long long failures = (long long)field_number(plugin, "failures");
+    long long old = (long long)field_number(plugin, "old_runners");
+    if (failures > 0) {
+        printf("%-12s %lld in a row\n", "failures", failures);
+        fact("because", field_text(plugin, "detail"));
+        fact_time("next try", plugin, "retry_at");
+    }
+    if (old > 0) {
+        printf("%-12s %lld finishing\n", "old runners", old);
+    }
+}
+
 static void
 fact_waiting(const cJSON *plugin)
 {
@@ -123,6 +139,7 @@ print_plugin(const cJSON *plugin, const struct args *args)
     printf("%-12s %s%s%s\n", "state", color ? paint_state(state) : "", state,
            color ? PAINT_OFF : "");
     fact_pause(plugin);
+    fact_runners(plugin);
     fact("version", field_text(plugin, "version"));
     fact("summary", field_text(plugin, "summary"));
     fact("sha256", field_text(plugin, "digest"));

@@ -47,13 +47,15 @@ print_head(const cJSON *status, int color)
         puts("   not running");
         return;
     }
-    printf("   up %s   %s%s%s   generation %lld\n",
+    printf("   up %s   %s%s%s   generation %lld%s%s\n",
            when_span(field_seconds_us(status, "uptime_seconds") / 1000, up),
            !color  ? ""
            : ready ? PAINT_GOOD
                    : PAINT_BAD,
            ready ? "ready" : "not ready", color ? PAINT_OFF : "",
-           (long long)field_number(status, "generation"));
+           (long long)field_number(status, "generation"),
+           field_true(status, "reloading") ? "   reloading" : "",
+           field_true(status, "degraded") ? "   degraded" : "");
 }
 
 static void
@@ -74,13 +76,18 @@ print_figures(const cJSON *status)
            (long long)field_number(status, "dead"));
 }
 
-/* Why it is paused, and until when. */
+/* Why it is paused, and until when; or what of a former generation is left. */
 static const char *
-pause_text(const cJSON *plugin, char *room)
+note_text(const cJSON *plugin, char *room)
 {
     const cJSON *pause = cJSON_GetObjectItemCaseSensitive(plugin, "paused");
+    long long old = (long long)field_number(plugin, "old_runners");
     char when[WHEN_MAX];
     room[0] = '\0';
+    if (old > 0) {
+        snprintf(room, TEXT_MAX, "%lld old runner%s finishing", old,
+                 old == 1 ? "" : "s");
+    }
     if (cJSON_IsObject(pause)) {
         const char *until = field_text(pause, "until");
         snprintf(room, TEXT_MAX, "%s%s%s", field_text(pause, "reason"),
@@ -105,11 +112,49 @@ print_plugins(const cJSON *first, int color)
         table_number(&table, field_number(one, "pending"));
         table_cell(&table, age_text(field_text(one, "oldest_pending_at"), age));
         table_number(&table, field_number(one, "dead"));
-        table_cell(&table, pause_text(one, text));
+        table_cell(&table, note_text(one, text));
     }
     int code = table_print(&table, stdout);
     table_fini(&table);
     return code;
+}
+
+/* "ledger: failing: init(): database down; next try in 4 s" */
+static void
+point_at_failing(const cJSON *plugin, const char *name)
+{
+    char why[TEXT_MAX];
+    char left[WHEN_MAX];
+    int64_t now_ms = clock_wall_ms();
+    int64_t at_ms = 0;
+    plain(field_text(plugin, "detail"), why, sizeof(why));
+    printf("! %s: failing: %s", name, why);
+    if (when_parse(field_text(plugin, "retry_at"), WHEN_AHEAD, now_ms,
+                   &at_ms) == RC_OK) {
+        printf("; next try in %s",
+               when_span(at_ms > now_ms ? at_ms - now_ms : 0, left));
+    }
+    putchar('\n');
+}
+
+/* Only one that did not go well: what serves is not what the files say. */
+static void
+point_at_reload(const cJSON *status)
+{
+    const cJSON *last = cJSON_GetObjectItemCaseSensitive(status, "last_reload");
+    const char *result = field_text(last, "result");
+    char why[TEXT_MAX];
+    char when[WHEN_MAX];
+    if (strcmp(result, "refused") != 0 && strcmp(result, "failed") != 0) {
+        return;
+    }
+    plain(field_text(last, "detail"), why, sizeof(why));
+    printf("! the last %s %s at %s%s%s; generation %lld serves on\n",
+           strcmp(field_text(last, "kind"), "rollback") == 0 ? "rollback"
+                                                             : "reload",
+           strcmp(result, "failed") == 0 ? "failed" : "was refused",
+           when_local(field_text(last, "at"), when), why[0] != '\0' ? ": " : "",
+           why, (long long)field_number(status, "generation"));
 }
 
 /* What somebody should look at, and how. */
@@ -125,6 +170,8 @@ point_at_trouble(const cJSON *first)
                    "is tried, see pegboard events list --plugin %s --state "
                    "pending\n",
                    name, name);
+        } else if (strcmp(state, "failing") == 0) {
+            point_at_failing(one, name);
         } else if (strcmp(state, "orphaned") == 0 &&
                    field_number(one, "pending") > 0) {
             printf("! %s: %lld wait, but it is not in the configuration any "
@@ -149,6 +196,7 @@ print_status(const cJSON *status, const struct args *args)
     print_head(status, color);
     print_figures(status);
     int code = plugins == NULL ? 0 : print_plugins(plugins, color);
+    point_at_reload(status);
     point_at_trouble(plugins);
     return code;
 }

@@ -20,8 +20,8 @@ int
 cmd_try(const struct args *args)
 {
     struct error err;
-    const char *program = runner_program(&err);
-    if (program == NULL) {
+    char program[RUNNER_PATH_MAX];
+    if (runner_program(program, &err) != RC_OK) {
         return command_error(EXIT_FAILED, "%s", err.text);
     }
     int64_t timeout_ms = 30000, repeat = 1;

@@ -52,6 +52,12 @@ int cmd_plugins_resume(const struct args *args);
 extern const struct flag plugins_pause_flags[];
 extern const struct flag plugins_flags[]; /* of show and resume */
 
+int cmd_reload(const struct args *args);
+extern const struct flag reload_flags[];
+
+int cmd_rollback(const struct args *args);
+extern const struct flag rollback_flags[];
+
 int cmd_status(const struct args *args);
 extern const struct flag status_flags[];
 

@@ -28,7 +28,7 @@ const struct command commands[] = {
      "Serves the plugins given (or the shipped ones) on 127.0.0.1:4242/webhook\n"
      "with a fresh secret and a temporary inbox, and shows what happens. In\n"
      "another terminal `pegboard trigger TYPE` finds it by itself. A plugin that\n"
-     "was built anew is taken up at the next start.\n"
+     "is built anew is taken up at once.\n"
      "\n"
      "  pegboard dev ./hello.so\n"
      "  pegboard dev ./hello.so --option greeting=hello\n"
@@ -75,6 +75,26 @@ const struct command commands[] = {
      "  pegboard status\n"
      "  pegboard status --ready\n",
      status_flags, 0, 0, cmd_status},
+    {"reload", "take up a changed configuration and plugins", "",
+     "Reads the file again, starts what changed beside what serves, and then\n"
+     "switches: whole, or not at all. No request fails and no event is lost; what\n"
+     "did not change is left alone. It waits for the end, and shows the changes:\n"
+     "+ added, - removed, ~ new runners, = other value, ! needs a restart.\n"
+     "Ends with 3 (refused: nothing has changed), 7 (done, but a handler that\n"
+     "took too long was killed and runs again) or 8 (it goes on). `kill -HUP`\n"
+     "does the same without waiting.\n"
+     "\n"
+     "  pegboard reload --dry-run\n"
+     "  pegboard reload --timeout 60s\n",
+     reload_flags, 0, 0, cmd_reload},
+    {"rollback", "go back to what was served before", "",
+     "Serves the generation before the one that serves now, with the file and\n"
+     "the plugins as they were kept then; your own files are left as they are,\n"
+     "so that the next reload takes them up again. Ends as reload does, and with\n"
+     "6 when there is nothing to go back to.\n"
+     "\n"
+     "  pegboard rollback\n",
+     rollback_flags, 0, 0, cmd_rollback},
     {"events list", "list stored events, newest first", "[ID...]",
      "Flags narrow the list; all that are given must hold. ID may be - to read\n"
      "ids from standard input. Times are ages (2h, 7d), dates or RFC 3339.\n"

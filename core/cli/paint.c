@@ -18,7 +18,8 @@ static const struct {
     {"dead", PAINT_BAD},      {"fail", PAINT_BAD},
     {"failed", PAINT_BAD},    {"crash", PAINT_BAD},
     {"timeout", PAINT_BAD},   {"broken", PAINT_BAD},
-    {"discarded", PAINT_DIM}, {"unrouted", PAINT_DIM},
+    {"failing", PAINT_BAD},   {"discarded", PAINT_DIM},
+    {"unrouted", PAINT_DIM},
 };
 
 const char *

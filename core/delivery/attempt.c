@@ -176,9 +176,9 @@ attempt_charge(struct attempt *attempt, const struct plugin *plugin,
 {
     struct inbox_result *result = attempt->result;
     result->crashes = attempt->claim->crashes + 1;
-    if (result->crashes < HEALTH_CRASHES_MAX) {
-        attempt_retry(attempt, plugin, held_ms, -1);
-    } else {
+    attempt_retry(attempt, plugin, held_ms, -1);
+    result->is_last = result->next == INBOX_BURY;
+    if (result->crashes >= HEALTH_CRASHES_MAX) {
         result->next = INBOX_BURY;
         note_crashes(result);
     }
@@ -197,13 +197,20 @@ attempt_spare(struct attempt *attempt, const struct plugin *plugin,
 }
 
 void
-attempt_lose(struct attempt *attempt)
+attempt_lose(struct attempt *attempt, const char *by)
 {
     struct inbox_result *result = attempt->result;
     result->spare = 1;
     snprintf(result->note, sizeof(result->note),
-             "cut short by our stop: runs again, and does not count");
+             "cut short by %s: runs again, and does not count", by);
     make_due(attempt, 0);
+}
+
+void
+attempt_forget_crashes(struct attempt *attempt)
+{
+    attempt->claim->crashes = 0;
+    attempt->result->crashes = 0;
 }
 
 /* ---- Telling -------------------------------------------------------- */

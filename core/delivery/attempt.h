@@ -66,8 +66,13 @@ void attempt_charge(struct attempt *attempt, const struct plugin *plugin,
 void attempt_spare(struct attempt *attempt, const struct plugin *plugin,
                    const char *why);
 
-/** It was cut short by our own end: due at once, and does not count. */
-void attempt_lose(struct attempt *attempt);
+/** It was cut short by us: due at once, and does not count.
+ * @param by  "our stop" */
+void attempt_lose(struct attempt *attempt, const char *by);
+
+/** Its plugin is another program now: crashes before this attempt are no more
+ * held against it. */
+void attempt_forget_crashes(struct attempt *attempt);
 
 /** Tell the log and the developer's terminal how it went, and the inbox. Frees.
  */

@@ -83,7 +83,7 @@ blame_answered(struct pool *pool)
     if (has_recovered) {
         log_write(LOG_INFO, "delivery", "plugin works again", "plugin=%s",
                   pool->plugin->config->name);
-        pool->host->recovered_fn(pool->host->arg, pool->plugin);
+        pool->host->recovered_fn(pool->host->arg, pool->id);
     }
 }
 
@@ -103,4 +103,15 @@ blame_excuse(struct pool *pool, const char *why)
     if (suspect != NULL) {
         spare(pool, suspect, why);
     }
+}
+
+void
+blame_forget(struct pool *pool, const char *why)
+{
+    blame_excuse(pool, why);
+    if (pool->health.is_broken) {
+        log_write(LOG_INFO, "delivery", "breaker closes",
+                  "plugin=%s reason=\"%s\"", pool->plugin->config->name, why);
+    }
+    pool->health = (struct health){.is_broken = 0};
 }

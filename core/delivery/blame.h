@@ -21,4 +21,8 @@ void blame_settle(struct pool *pool, int64_t now_ms, int is_alone);
 /** Nothing more will be tried for now: the suspect goes free. */
 void blame_excuse(struct pool *pool, const char *why);
 
+/** All that is known of the plugin's health is out of date: the suspect goes
+ * free, and the breaker closes. */
+void blame_forget(struct pool *pool, const char *why);
+
 #endif

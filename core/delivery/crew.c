@@ -8,6 +8,7 @@
 #include "delivery/blame.h"
 #include "delivery/health.h"
 #include "delivery/pool.h"
+#include "delivery/retire.h"
 #include "delivery/talk.h"
 #include "delivery/worker.h"
 #include "error.h"
@@ -17,6 +18,7 @@
 #include "plugin/wire.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 /* A runner whose socket is closed may take this long to end by itself. */
@@ -45,21 +47,34 @@ unwatch(const struct pool_host *host, int fd)
     }
 }
 
-void
-crew_adopt(struct pool *pool, struct runner *runner)
+/* Whether it may get the plugin's events. One that was started for a former
+ * generation may come only after the switch to the next. */
+static int
+is_of(const struct pool *pool, const struct runner *runner)
 {
-    struct pool_host *host = pool->host;
+    return pool != NULL && !pool->is_leaving &&
+           memcmp(runner->is.fingerprint, pool->plugin->fingerprint,
+                  PLUGIN_FINGERPRINT_BYTES) == 0;
+}
+
+void
+crew_adopt(const struct pool_host *host, struct pool *pool,
+           struct runner *runner)
+{
+    if (!is_of(pool, runner)) {
+        host->return_fn(host->arg, runner, RETURN_UNUSED, 0);
+        return;
+    }
     struct worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
         runner_kill(runner); /* comes back as ended, and is tried again */
-        host->return_fn(host->arg, pool->plugin, runner, RETURN_ENDED, 0);
+        host->return_fn(host->arg, runner, RETURN_ENDED, 0);
         return;
     }
     worker->pool = pool;
-    worker->serial = ++host->serials;
+    worker->serial = ++pool->host->serials;
     worker->runner = runner;
     worker->lines.per_s = WORKER_LINES_PER_S;
-    worker->plugin = pool->plugin;
     worker->socket = (struct source){SOURCE_SOCKET, worker};
     worker->output = (struct source){SOURCE_OUTPUT, worker};
     worker->end = (struct source){SOURCE_END, worker};
@@ -86,7 +101,10 @@ give_back(struct worker *worker, enum dispatcher_return why)
     unwatch(host, runner->pid_fd);
     worker->runner = NULL;
     worker->state = WORKER_RETURNED;
-    host->return_fn(host->arg, worker->plugin, runner, why, worker->handled);
+    host->return_fn(host->arg, runner, why, worker->handled);
+    if (worker->retired != NULL) {
+        retire_gone(worker);
+    }
 }
 
 /* Kill it; the rest follows when its process has ended. */
@@ -179,7 +197,7 @@ read_socket(struct worker *worker)
         worker->fault = "spoke nonsense (does the plugin write to descriptors "
                         "that it did not open?)";
         log_write(LOG_ERROR, "delivery", "runner speaks nonsense",
-                  "plugin=%s pid=%d action=kill", worker->plugin->config->name,
+                  "plugin=%s pid=%d action=kill", worker->runner->is.name,
                   (int)worker->runner->pid);
     }
     if ((rc != RC_OK && rc != RC_BUSY) || received == RC_INVALID ||
@@ -201,23 +219,38 @@ hear_out(struct worker *worker)
     }
 }
 
-/* Its runner is gone with an attempt in its hands: whose fault is it? */
+int
+crew_cut_short(struct worker *worker, const char *by)
+{
+    hear_out(worker); /* its verdict may be waiting for us */
+    if (worker->state != WORKER_BUSY) {
+        return 0;
+    }
+    worker->fault = by;
+    end_worker(worker, INBOX_LOST);
+    return 1;
+}
+
+/* Its runner is gone with an attempt in its hands: whose fault is it? An old
+ * one tells nothing of the plugin that is served now: its event is charged
+ * without a trial. */
 static void
 judge(struct worker *worker, int status)
 {
     struct pool *pool = worker->pool;
     int starved = worker->ending == INBOX_TIMEOUT && worker->is_looking;
-    int lost = worker->ending == INBOX_LOST;
-    struct attempt *attempt =
-        worker_accident(worker, status, pool->host->generation);
-    if (!lost && !starved) {
+    struct attempt *attempt = worker_accident(worker, status);
+    if (worker->ending == INBOX_LOST) {
+        attempt_lose(attempt, worker->fault);
+    } else if (starved) {
+        attempt_spare(attempt, pool->plugin, "it waited for the store");
+    } else if (worker->retired == NULL) {
         blame_crash(pool, attempt);
         return;
-    }
-    if (lost) {
-        attempt_lose(attempt);
+    } else if (worker->is_excused) {
+        attempt_spare(attempt, pool->plugin, "the plugin was broken");
     } else {
-        attempt_spare(attempt, pool->plugin, "it waited for the store");
+        attempt_charge(attempt, pool->plugin, pool_held_ms(pool));
     }
     attempt_finish(attempt, pool->plugin, pool->host->inbox);
 }
@@ -296,14 +329,12 @@ end_late_worker(struct worker *worker)
 static void
 end_in_time(struct worker *worker, int late, int64_t now_ms)
 {
-    if (worker->state == WORKER_BUSY) {
-        hear_out(worker); /* its verdict may be waiting for us */
+    if (late && crew_cut_short(worker, "our stop")) {
+        return;
     }
-    if (worker->state == WORKER_BUSY && late) {
-        end_worker(worker, INBOX_LOST);
-    } else if (worker->state != WORKER_IDLE &&
-               worker->deadline_ms != INT64_MAX &&
-               (late || worker->deadline_ms <= now_ms)) {
+    hear_out(worker); /* its verdict may be waiting for us */
+    if (worker->state != WORKER_IDLE && worker->deadline_ms != INT64_MAX &&
+        (late || worker->deadline_ms <= now_ms)) {
         end_late_worker(worker);
     }
 }
@@ -319,7 +350,9 @@ crew_check(struct pool *pool, int late, int64_t next_ms)
         if (late || w->deadline_ms <= now_ms) {
             end_in_time(w, late, now_ms);
         }
-        if (w->state != WORKER_IDLE && w->deadline_ms < next_ms) {
+        if (w->state == WORKER_IDLE) {
+            next_ms = now_ms; /* its verdict was there: what now? */
+        } else if (w->deadline_ms < next_ms) {
             next_ms = w->deadline_ms;
         }
     }

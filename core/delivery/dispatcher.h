@@ -31,35 +31,76 @@ enum dispatcher_return {
  *
  * @param handled  events it had handled
  */
-typedef void dispatcher_return_fn(void *arg, const struct plugin *plugin,
-                                  struct runner *runner,
+typedef void dispatcher_return_fn(void *arg, struct runner *runner,
                                   enum dispatcher_return why,
                                   unsigned long handled);
 
 /** Called on the dispatcher's thread when a plugin's breaker has closed: what
  * waits to be restarted need not wait. */
-typedef void dispatcher_recovered_fn(void *arg, const struct plugin *plugin);
+typedef void dispatcher_recovered_fn(void *arg, uint32_t plugin);
 
 /**
- * Start the thread.
+ * Start the thread. It serves nothing until dispatcher_switch().
  *
- * @param generation  borrowed for the dispatcher's life
- * @param inbox       borrowed; its claims come to this dispatcher
+ * @param inbox  borrowed; its claims come to this dispatcher
  */
-int dispatcher_start(struct dispatcher **out,
-                     const struct generation *generation, struct inbox *inbox,
+int dispatcher_start(struct dispatcher **out, struct inbox *inbox,
                      dispatcher_return_fn *fn,
                      dispatcher_recovered_fn *recovered, void *arg,
                      struct error *err);
 
-/** Take over a ready runner of that plugin. From any thread. */
-void dispatcher_adopt(struct dispatcher *dispatcher,
-                      const struct plugin *plugin, struct runner *runner);
+/** Take over a ready runner. One that is not of the plugin as it is served now
+ * is given back unused. From any thread. */
+void dispatcher_adopt(struct dispatcher *dispatcher, struct runner *runner);
+
+/* ---- A new generation ----------------------------------------------- */
+
+/**
+ * Serve this generation from now on; returns when it is so. From any thread but
+ * the dispatcher's own.
+ *
+ * A plugin that is the same keeps its runners. The former runners of one that
+ * changed, or is gone, are old: idle ones are given back, those at work finish
+ * their event, and then are given back. Runners of the new one begin only while
+ * fewer than `concurrency` handlers run, old ones counted. Breakers close.
+ *
+ * @param generation  held by the dispatcher from now on
+ * @param drain_ms    old runners that take longer are killed: the event runs
+ *                    again, and the attempt does not count
+ * @return RC_OK, or RC_NOMEM, and then nothing has changed
+ */
+int dispatcher_switch(struct dispatcher *dispatcher,
+                      struct generation *generation, int64_t drain_ms);
+
+/** Old runners. */
+struct dispatcher_drain {
+    unsigned left;   /* still at work, or ending */
+    unsigned killed; /* of these, since the start: those that took too long */
+};
+
+/** How the drain of what the switch to `generation` (a number) retired is
+ * going; 0 for that of all switches. From any thread. */
+void dispatcher_draining(struct dispatcher *dispatcher, unsigned generation,
+                         struct dispatcher_drain *out);
+
+/** A descriptor (eventfd) that becomes readable when an old runner has left;
+ * whoever waits for it reads it. */
+int dispatcher_drain_fd(const struct dispatcher *dispatcher);
+
+/** Kill the old runners of one plugin now, as if their time was over. They are
+ * gone when dispatcher_draining_of() says so. From any thread. */
+void dispatcher_hasten(struct dispatcher *dispatcher, uint32_t plugin);
+
+/** Old runners of one plugin that are still there. From any thread. */
+unsigned dispatcher_draining_of(struct dispatcher *dispatcher, uint32_t plugin);
+
+/* ---- Looking and holding -------------------------------------------- */
 
 /** What is happening with a plugin, for people. */
 struct dispatcher_status {
     unsigned runners; /* ready or at work */
     unsigned running; /* deliveries in work */
+    unsigned old;     /* runners of a former generation, finishing */
     int is_broken;    /* it crashed with different events: its breaker is open*/
     int is_paused;
 };

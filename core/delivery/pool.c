@@ -8,6 +8,7 @@
 #include "delivery/attempt.h"
 #include "delivery/blame.h"
 #include "delivery/crew.h"
+#include "delivery/retire.h"
 #include "delivery/worker.h"
 #include "error.h"
 #include "inbox/inbox.h"
@@ -21,10 +22,11 @@
  * moment a verdict comes. */
 #define PREFETCH_PER_WORKER 2
 
-/* What a pool's workers are doing. */
+/* What a pool's workers are doing. Old ones are at work, and no more. */
 struct headcount {
     unsigned idle;
-    unsigned busy;   /* with an attempt in work, also if its runner is ending */
+    unsigned busy;   /* with an attempt in work, also if its runner is ending,
+                        or old */
     unsigned trials; /* ... of these: begun while the plugin was in doubt */
     unsigned able;   /* idle, or busy and well */
 };
@@ -34,10 +36,12 @@ count_heads(const struct pool *pool)
 {
     struct headcount heads = {0};
     for (const struct worker *w = pool->workers; w != NULL; w = w->next) {
-        heads.idle += w->state == WORKER_IDLE;
+        int is_old = w->retired != NULL;
         heads.busy += w->attempt != NULL;
-        heads.trials += w->attempt != NULL && w->is_trial;
-        heads.able += w->state == WORKER_IDLE || w->state == WORKER_BUSY;
+        heads.idle += !is_old && w->state == WORKER_IDLE;
+        heads.trials += !is_old && w->attempt != NULL && w->is_trial;
+        heads.able +=
+            !is_old && (w->state == WORKER_IDLE || w->state == WORKER_BUSY);
     }
     return heads;
 }
@@ -71,6 +75,22 @@ pool_queue(struct pool *pool, struct attempt *attempt)
     pool->ready_count++;
 }
 
+/* Take out what `at` points to, which may be NULL. */
+static struct attempt *
+take_ready(struct pool *pool, struct attempt **at)
+{
+    struct attempt *attempt = *at;
+    if (attempt != NULL) {
+        *at = attempt->next;
+        pool->ready_count--;
+        if (attempt->next == NULL) {
+            pool->ready_end = at;
+        }
+        attempt->next = NULL;
+    }
+    return attempt;
+}
+
 /* The next to begin, or NULL. With the plugin in doubt one that has a clean
  * record tells most: two bad events must not keep blaming the plugin. */
 static struct attempt *
@@ -84,24 +104,29 @@ next_ready(struct pool *pool)
         }
         at = *at != NULL ? at : &pool->ready;
     }
-    struct attempt *attempt = *at;
-    if (attempt != NULL) {
-        *at = attempt->next;
-        pool->ready_count--;
-        if (attempt->next == NULL) {
-            pool->ready_end = at;
-        }
-        attempt->next = NULL;
-    }
-    return attempt;
+    return take_ready(pool, at);
 }
 
-static void
-undo_ready(struct pool *pool)
+void
+pool_undo_ready(struct pool *pool)
 {
     struct attempt *attempt;
     while ((attempt = next_ready(pool)) != NULL) {
         attempt_undo(attempt, pool->host->inbox);
+    }
+}
+
+void
+pool_undo_backwards(struct pool *pool)
+{
+    while (pool->ready != NULL) {
+        struct attempt **last = &pool->ready;
+        for (struct attempt **at = last; *at != NULL; at = &(*at)->next) {
+            if ((*at)->claim->seq > (*last)->claim->seq) {
+                last = at;
+            }
+        }
+        attempt_undo(take_ready(pool, last), pool->host->inbox);
     }
 }
 
@@ -157,31 +182,37 @@ stand_still(struct pool *pool)
                   "plugin=%s action=resume", pool->plugin->config->name);
     }
     keep_hold(pool);
-    int is_paused = hold_is_paused(&pool->hold);
-    if (is_paused) {
+    int is_still = pool->is_leaving || hold_is_paused(&pool->hold);
+    if (is_still) {
         /* Also what crashes only now: no other delivery will clear it. */
         blame_excuse(pool, "the plugin was paused");
         if (pool->asked > 0) {
-            inbox_unwant(pool->host->inbox, pool->plugin->id);
+            inbox_unwant(pool->host->inbox, pool->id);
             pool->asked = 0;
         }
-        undo_ready(pool); /* also what was just being claimed */
+        pool_undo_ready(pool); /* also what was just being claimed */
     }
-    return is_paused;
+    return is_still;
 }
 
 /* ---- Feeding -------------------------------------------------------- */
 
+/* Never more than `concurrency` handlers of one plugin run at once. Its runners
+ * alone do not see to that: those of a former generation may be at work beside
+ * them, and one that is ending may be until its process is gone. */
 static void
 begin_ready(struct pool *pool)
 {
-    unsigned trials = count_heads(pool).trials;
+    struct headcount heads = count_heads(pool);
     int64_t now_ms = clock_mono_ms();
     for (struct worker *w = pool->workers; w != NULL; w = w->next) {
-        if (w->state == WORKER_IDLE && pool->ready != NULL &&
-            health_may_begin(&pool->health, now_ms, trials)) {
+        if (w->retired == NULL && w->state == WORKER_IDLE &&
+            pool->ready != NULL &&
+            (int64_t)heads.busy < pool->plugin->config->concurrency &&
+            health_may_begin(&pool->health, now_ms, heads.trials)) {
             crew_begin(w, next_ready(pool));
-            trials += w->attempt != NULL && w->is_trial;
+            heads.busy += w->attempt != NULL;
+            heads.trials += w->attempt != NULL && w->is_trial;
         }
     }
 }
@@ -193,13 +224,14 @@ ask_for_more(struct pool *pool, const struct headcount *heads)
     unsigned have = heads->busy + pool->ready_count + pool->asked;
     if (room > have) {
         pool->asked += room - have;
-        inbox_want(pool->host->inbox, pool->plugin->id, room - have);
+        inbox_want(pool->host->inbox, pool->id, room - have);
     }
 }
 
 void
 pool_feed(struct pool *pool)
 {
+    retire_dismiss(pool);
     int still = stand_still(pool);
     if (!still) {
         begin_ready(pool);
@@ -236,7 +268,7 @@ pool_look_up(struct pool *pool, struct worker *worker, const char *key,
         crew_tell(worker, &none);
         return;
     }
-    lookup->plugin = pool->plugin->id;
+    lookup->plugin = pool->id;
     lookup->tag = worker->serial;
     lookup->key_len = len;
     memcpy(lookup->key, key, len); /* the caller has checked its length */
@@ -250,7 +282,9 @@ pool_answered(struct pool *pool, struct worker *worker)
     worker->state = WORKER_IDLE;
     worker->handled++;
     attempt_finish(attempt, pool->plugin, pool->host->inbox);
-    blame_answered(pool);
+    if (worker->retired == NULL) { /* nothing is known of the new version */
+        blame_answered(pool);
+    }
 }
 
 /* ---- Deadlines, draining, the end ----------------------------------- */
@@ -266,6 +300,7 @@ int64_t
 pool_check(struct pool *pool, int late, int64_t next_ms)
 {
     next_ms = crew_check(pool, late, next_ms);
+    next_ms = retire_check(pool, next_ms);
     int64_t now_ms = clock_mono_ms();
     struct headcount heads = count_heads(pool);
     int is_alone = heads.idle > 0 && heads.busy == 0 && pool->ready == NULL;
@@ -288,7 +323,7 @@ unsigned
 pool_drain(struct pool *pool)
 {
     unsigned left = 0;
-    undo_ready(pool);
+    pool_undo_ready(pool);
     blame_excuse(pool, "we are stopping");
     for (struct worker *w = pool->workers; w != NULL; w = w->next) {
         if (w->state == WORKER_IDLE) {
@@ -303,7 +338,7 @@ void
 pool_init(struct pool *pool, struct pool_host *host,
           const struct plugin *plugin)
 {
-    *pool = (struct pool){.host = host, .plugin = plugin};
+    *pool = (struct pool){.host = host, .id = plugin->id, .plugin = plugin};
     pool->ready_end = &pool->ready;
     struct inbox_plugin kept = plugin->stored;
     kept.id = plugin->id;
@@ -316,7 +351,7 @@ pool_init(struct pool *pool, struct pool_host *host,
 void
 pool_fini(struct pool *pool)
 {
-    undo_ready(pool);
+    pool_undo_ready(pool);
     blame_excuse(pool, "we are stopping");
     while (pool->workers != NULL) {
         struct worker *next = pool->workers->next;

@@ -9,6 +9,7 @@
 #include "delivery/health.h"
 #include "delivery/hold.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,17 +22,22 @@ struct worker;
 /** What all pools of a dispatcher share. */
 struct pool_host {
     int epoll;
+    int drain_fd; /* eventfd: an old runner has left */
     struct inbox *inbox;
-    unsigned generation;
-    uint64_t serials; /* given to workers so far */
+    pthread_mutex_t *lock; /* the dispatcher's */
+    uint64_t serials;      /* given to workers so far */
     dispatcher_return_fn *return_fn;
     dispatcher_recovered_fn *recovered_fn;
     void *arg;
 };
 
 struct pool {
+    struct pool *next; /* of all of them; guarded by the dispatcher's lock */
     struct pool_host *host;
-    const struct plugin *plugin;
+    uint32_t id;                   /* the plugin's in the inbox */
+    struct generation *generation; /* held; `plugin` is its */
+    const struct plugin *plugin;   /* as it is served now */
+    int is_leaving; /* its plugin is gone: it waits for its old runners */
     struct worker *workers;
     struct attempt *ready, **ready_end; /* claimed, not begun */
     unsigned ready_count;
@@ -44,8 +50,9 @@ struct pool {
     int has_news;             /* guarded likewise */
 
     /* For any thread. */
-    atomic_uint runners, running;
+    atomic_uint runners, running, old;
     atomic_int is_broken, is_paused;
+    atomic_int is_hastened; /* its old runners are to go now */
 };
 
 /** An empty pool. */
@@ -61,7 +68,8 @@ void pool_queue(struct pool *pool, struct attempt *attempt);
 /** Pause or resume. */
 void pool_pause(struct pool *pool, const struct inbox_plugin *state);
 
-/** Give idle runners work, and ask the inbox for what they can do next. */
+/** Give idle runners work, and ask the inbox for what they can do next. Old
+ * ones that are idle are given back. */
 void pool_feed(struct pool *pool);
 
 /** Pass the answer on to the runner that asked, if it is still there. */
@@ -80,6 +88,13 @@ int64_t pool_check(struct pool *pool, int late, int64_t next_ms);
 unsigned pool_drain(struct pool *pool);
 
 /* ---- For those beside it ----------------------------------------- */
+
+/** Give back claims that nobody began with. */
+void pool_undo_ready(struct pool *pool);
+
+/** ... the latest event first: when the plugin's order has changed a lane may
+ * have several out, and of these the earliest leads once all are back. */
+void pool_undo_backwards(struct pool *pool);
 
 /** Ask the inbox for a key that the worker's runner wants to know. */
 void pool_look_up(struct pool *pool, struct worker *worker, const char *key,

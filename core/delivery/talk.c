@@ -10,6 +10,7 @@
 #include "error.h"
 #include "log.h"
 #include "plugin/generation.h"
+#include "plugin/runner.h"
 #include "plugin/wire.h"
 
 #include <pegboard/plugin.h>
@@ -31,7 +32,7 @@ log_says(struct worker *worker, struct wire_frame *frame)
     if (worker_may_log(worker, line, len)) {
         log_write(level > LOG_DEBUG ? LOG_DEBUG : (enum log_level)level,
                   "plugin", "says", "plugin=%s event=%s text=%s",
-                  worker->plugin->config->name, worker_event(worker, &event),
+                  worker->runner->is.name, worker_event(worker, &event),
                   log_quote(&text, line, len));
     }
     return RC_OK;
@@ -176,11 +177,11 @@ on_verdict(struct worker *worker, struct wire_frame *frame)
     attempt_end(attempt, outcome);
     if (rc == RC_NOMEM) {
         attempt->result->note[0] = '\0';
-        attempt_spare(attempt, worker->plugin, "no memory for its changes");
+        attempt_spare(attempt, pool->plugin, "no memory for its changes");
     } else if (outcome == INBOX_RETRY) {
-        attempt_retry(attempt, worker->plugin, pool_held_ms(pool), delay_ms);
+        attempt_retry(attempt, pool->plugin, pool_held_ms(pool), delay_ms);
     } else if (attempt->result->changes != NULL) {
-        attempt_offer(attempt, worker->plugin, pool_held_ms(pool));
+        attempt_offer(attempt, pool->plugin, pool_held_ms(pool));
     }
     worker_output(worker, 1); /* printed before the verdict: its event's */
     int gave_up = worker->is_looking;

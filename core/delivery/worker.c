@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "config/config.h"
 #include "delivery/attempt.h"
+#include "delivery/pool.h"
 #include "error.h"
 #include "log.h"
 #include "plugin/generation.h"
@@ -22,7 +23,7 @@
 static void
 put_event(struct worker *worker, const struct inbox_claim *claim)
 {
-    const struct config_plugin *config = worker->plugin->config;
+    const struct config_plugin *config = worker->pool->plugin->config;
     char key[EVENT_ID_MAX + CONFIG_NAME_MAX + 2];
     snprintf(key, sizeof(key), "%s:%s", claim->event_id, config->name);
     struct wire_event event = {
@@ -36,7 +37,7 @@ put_event(struct worker *worker, const struct inbox_claim *claim)
         .snapshot_event = claim->snapshot_event,
         .created_s = claim->created_s,
         .received_ms = claim->received_ms,
-        .timeout_ms = config->timeout_ms,
+        .timeout_ms = worker->timeout_ms,
         .livemode = (uint32_t)claim->livemode,
         .thin = (uint32_t)claim->thin,
         .attempt = claim->attempt,
@@ -55,8 +56,8 @@ worker_begin(struct worker *worker, struct attempt *attempt)
     worker->is_looking = 0;
     evidence_turn(&worker->evidence);
     attempt_begin(attempt);
-    worker->deadline_ms =
-        attempt->begun_us / 1000 + worker->plugin->config->timeout_ms;
+    worker->timeout_ms = worker->pool->plugin->config->timeout_ms;
+    worker->deadline_ms = attempt->begun_us / 1000 + worker->timeout_ms;
     put_event(worker, attempt->claim);
     return runner_send(worker->runner);
 }
@@ -73,7 +74,7 @@ worker_tell(struct worker *worker, const struct inbox_lookup *lookup)
     } else {
         log_write(LOG_ERROR, "delivery", "cannot look up a key",
                   "plugin=%s rc=%s action=tell_the_handler",
-                  worker->plugin->config->name, rc_name(lookup->rc));
+                  worker->runner->is.name, rc_name(lookup->rc));
     }
     worker->is_looking = 0;
     struct wire_writer *frame = &worker->runner->frame;
@@ -105,7 +106,7 @@ worker_may_log(struct worker *worker, const char *line, size_t len)
     }
     if (dropped > 0) {
         log_write(LOG_WARN, "plugin", "says too much",
-                  "plugin=%s dropped_lines=%u", worker->plugin->config->name,
+                  "plugin=%s dropped_lines=%u", worker->runner->is.name,
                   dropped);
     }
     return 1;
@@ -120,7 +121,7 @@ log_output(void *arg, const char *line, size_t len)
         return;
     }
     log_write(LOG_WARN, "plugin", "prints", "plugin=%s event=%s text=%s",
-              worker->plugin->config->name, worker_event(worker, &event),
+              worker->runner->is.name, worker_event(worker, &event),
               log_quote(&text, line, len));
 }
 
@@ -147,8 +148,7 @@ describe(const struct worker *worker, int status, struct inbox_result *result)
 {
     if (worker->ending == INBOX_TIMEOUT) {
         snprintf(result->note, sizeof(result->note),
-                 "no verdict within %lld ms",
-                 (long long)worker->plugin->config->timeout_ms);
+                 "no verdict within %lld ms", (long long)worker->timeout_ms);
         return;
     }
     char end[64];
@@ -158,15 +158,15 @@ describe(const struct worker *worker, int status, struct inbox_result *result)
 }
 
 struct attempt *
-worker_accident(struct worker *worker, int status, unsigned generation)
+worker_accident(struct worker *worker, int status)
 {
     struct inbox_result *result = worker->attempt->result;
     attempt_end(worker->attempt, worker->ending);
     describe(worker, status, result);
     result->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    result->generation = generation;
+    result->generation = worker->runner->is.generation;
     snprintf(result->digest, sizeof(result->digest), "%s",
-             worker->plugin->snapshot.digest);
+             worker->runner->is.digest);
     if (worker->evidence.len > 0) { /* without memory there is none */
         result->evidence = strdup(worker->evidence.text);
     }

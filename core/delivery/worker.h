@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct attempt;
-struct plugin;
 struct pool;
+struct retirement; /* retire.h */
 struct runner;
 struct worker;
 
@@ -35,17 +35,22 @@ enum worker_state {
 struct worker {
     struct worker *next; /* of its pool */
     struct pool *pool;
-    struct runner *runner;
-    const struct plugin *plugin;
-    uint64_t serial; /* names it for lookups, which may outlive it */
+    struct runner *runner; /* whose it is: runner->is. The plugin of the pool
+                              may be newer */
+    uint64_t serial;       /* names it for lookups, which may outlive it */
     enum worker_state state;
     struct attempt *attempt;   /* in work, or NULL */
     int is_trial;              /* ... begun while the plugin was in doubt */
     int is_looking;            /* ... and waits for a key's value */
-    int64_t deadline_ms;       /* monotonic; of the attempt in work */
+    int64_t timeout_ms;        /* ... how long it may take, */
+    int64_t deadline_ms;       /* ... and until when; monotonic */
     enum inbox_outcome ending; /* why it ends: CRASH, TIMEOUT, LOST */
     const char *fault;         /* what it was killed for; NULL: its end tells */
     unsigned long handled;
+    struct retirement *retired; /* by this switch: it is old; NULL: it serves */
+    int64_t leave_by_ms;        /* when old: then it is killed; monotonic */
+    int is_excused; /* when old: its plugin was broken, and what it does with
+                       its event says nothing of that */
     struct log_limit lines; /* what the plugin may say and print */
     struct evidence evidence;
     struct source socket, output, end;
@@ -80,7 +85,6 @@ struct attempt *worker_put_down(struct worker *worker);
 
 /** Its runner ended with wait status `status`, with an attempt in work: note
  * what there is to know of it, and take it out of the worker's hands. */
-struct attempt *worker_accident(struct worker *worker, int status,
-                                unsigned generation);
+struct attempt *worker_accident(struct worker *worker, int status);
 
 #endif

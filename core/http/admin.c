@@ -8,8 +8,9 @@
 #include "clock.h"
 #include "config/config.h"
 #include "error.h"
+#include "http/checkup.h"
+#include "http/civet.h"
 #include "http/door.h"
-#include "http/halt.h"
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/stream.h"
@@ -18,7 +19,7 @@
 
 #include <civetweb.h>
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@
 #include <strings.h>
 
 /* Threads: the streams', and a few for the rest. */
-#define THREADS "16"
+#define THREADS 16
 
 /* Above this many connections besides streams, they end with their answer, so
  * that idle ones never take the last thread. */
@@ -41,14 +42,14 @@
 #define STREAM_PATH API_PREFIX "/stream"
 
 struct admin {
-    struct admin_settings settings;
+    struct api *api;
+    struct checkup checkup;
+    char *state_dir;
     struct door door;
     char url[TOKEN_URL_MAX];
-    struct sockaddr_in address;
-    struct mg_context *context;
+    struct civet civet;
     struct watchdog *watchdog;
     struct streams streams;
-    atomic_int connections;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t idle;
     int is_open;      /* the rest of this is complete, and not stopping */
@@ -146,14 +147,25 @@ serve_stream(struct admin *admin, struct mg_connection *conn,
 }
 
 static int
+enter(struct admin *admin, struct mg_connection *conn, struct problem *problem)
+{
+    int rc = door_check_origin(&admin->door, conn, problem);
+    return rc == RC_OK ? door_check_token(&admin->door, conn, problem) : rc;
+}
+
+static int
 serve(struct admin *admin, struct mg_connection *conn, struct request *request,
       struct problem *problem)
 {
     char *body = NULL;
     size_t len = 0;
-    int rc = door_check_origin(&admin->door, conn, problem);
-    if (rc == RC_OK) {
-        rc = door_check_token(&admin->door, conn, problem);
+    int rc = RC_OK;
+    if (!checkup_is_open(conn, request)) {
+        rc = enter(admin, conn, problem);
+    }
+    if (rc == RC_OK && checkup_is_meant(request)) {
+        checkup_serve(&admin->checkup, conn, request);
+        return RC_OK;
     }
     if (rc == RC_OK && strcmp(request->path, STREAM_PATH) == 0) {
         return serve_stream(admin, conn, request, problem);
@@ -172,40 +184,16 @@ serve(struct admin *admin, struct mg_connection *conn, struct request *request,
         .body = body,
         .body_len = len,
     };
-    api_handle(admin->settings.api, &asked, &answer);
-    request->close |=
-        answer.status >= 400 || atomic_load(&admin->streams.stopping) ||
-        atomic_load(&admin->connections) - atomic_load(&admin->streams.count) >
-            KEEP_ALIVE_MAX;
+    api_handle(admin->api, &asked, &answer);
+    request->close |= answer.status >= 400 ||
+                      atomic_load(&admin->streams.stopping) ||
+                      atomic_load(&admin->civet.connections) -
+                              atomic_load(&admin->streams.count) >
+                          KEEP_ALIVE_MAX;
     reply_send(conn, &answer, request->close);
     api_answer_fini(&answer);
     free(body);
     return RC_OK;
-}
-
-/* Returns 0 when it is not about health. */
-static int
-serve_health(const struct admin *admin, struct mg_connection *conn,
-             const struct request *request)
-{
-    const struct admin_settings *settings = &admin->settings;
-    server_health_fn *fn = NULL;
-    if (strcmp(request->path, "/livez") == 0) {
-        fn = settings->is_live;
-    } else if (strcmp(request->path, "/readyz") == 0) {
-        fn = settings->is_ready;
-    }
-    if (fn == NULL) {
-        return 0;
-    }
-    int head = strcmp(request->method, "HEAD") == 0;
-    enum answer answer = ANSWER_GET_ONLY;
-    if (head || strcmp(request->method, "GET") == 0) {
-        answer = fn(settings->health_arg) ? ANSWER_HEALTHY : ANSWER_UNHEALTHY;
-    }
-    mg_disable_connection_keep_alive(conn);
-    answer_send(conn, answer, 1, head);
-    return 1;
 }
 
 /* Whether the request may be served; end_work() after it. */
@@ -232,7 +220,7 @@ end_work(struct admin *admin)
 static int
 on_request(struct mg_connection *conn)
 {
-    struct admin *admin = mg_get_user_data(mg_get_context(conn));
+    struct admin *admin = civet_owner(conn);
     struct problem problem = {0};
     struct request request;
     const char *why;
@@ -244,7 +232,7 @@ on_request(struct mg_connection *conn)
     }
     if (rc != RC_OK) {
         problem_set(&problem, PROBLEM_BAD_REQUEST, "%s", why);
-    } else if (!serve_health(admin, conn, &request)) {
+    } else {
         rc = serve(admin, conn, &request, &problem);
     }
     if (rc != RC_OK) {
@@ -273,114 +261,38 @@ on_error(struct mg_connection *conn, int status, const char *text)
     return 0;
 }
 
-static int
-on_log(const struct mg_connection *conn, const char *text)
-{
-    (void)conn;
-    struct log_value value;
-    log_write(LOG_DEBUG, "admin", "civetweb says", "text=%s",
-              log_quote(&value, text, strlen(text)));
-    return 1;
-}
-
-static int
-on_open(const struct mg_connection *conn, void **data)
-{
-    (void)data;
-    struct admin *admin = mg_get_user_data(mg_get_context(conn));
-    atomic_fetch_add(&admin->connections, 1);
-    return 0;
-}
-
-static void
-on_closed(const struct mg_connection *conn)
-{
-    struct admin *admin = mg_get_user_data(mg_get_context(conn));
-    atomic_fetch_sub(&admin->connections, 1);
-}
-
 /* ---- Starting and stopping ------------------------------------------ */
 
 static int
-listen_at(struct admin *admin, const char *where, struct error *err)
+listen_somewhere(struct admin *admin, const struct config *config,
+                 struct error *err)
 {
-    char timeout[16], head_max[16], text[256] = "";
-    snprintf(timeout, sizeof(timeout), "%d", TIMEOUT_MS);
-    snprintf(head_max, sizeof(head_max), "%d", SERVER_HEAD_MAX);
-    const char *options[] = {"listening_ports",
-                             where,
-                             "num_threads",
-                             THREADS,
-                             "request_timeout_ms",
-                             timeout,
-                             "max_request_size",
-                             head_max,
-                             "enable_keep_alive",
-                             "yes",
-                             "keep_alive_timeout_ms",
-                             "5000",
-                             "tcp_nodelay",
-                             "1",
-                             "decode_url",
-                             "no",
-                             "enable_auth_domain_check",
-                             "no",
-                             "access_control_allow_methods",
-                             "",
-                             NULL};
-    const struct mg_callbacks callbacks = {
-        .begin_request = on_request,
-        .http_error = on_error,
-        .log_message = on_log,
-        .init_connection = on_open,
-        .connection_closed = on_closed,
+    struct civet_settings settings = {
+        .address = config->admin,
+        .threads = THREADS,
+        .timeout_ms = TIMEOUT_MS,
+        .module = "admin",
+        .advice = "is another program, or another pegboard, using the port? "
+                  "choose one with `listen` in [admin]",
+        .on_request = on_request,
+        .on_error = on_error,
+        .owner = admin,
     };
-    struct mg_init_data init = {.callbacks = &callbacks,
-                                .user_data = admin,
-                                .configuration_options = options};
-    struct mg_error_data error = {.text = text,
-                                  .text_buffer_size = sizeof(text)};
-    admin->context = mg_start2(&init, &error);
-    if (admin->context == NULL) {
-        return error_set(err, RC_IO,
-                         "admin: cannot listen on %s: %s (is another program, "
-                         "or another pegboard, using the port? choose one with "
-                         "`listen` in [admin])",
-                         where, text);
-    }
-    return RC_OK;
-}
-
-static int
-listen_somewhere(struct admin *admin, struct error *err)
-{
-    const struct config *config = admin->settings.config;
-    char address[INET_ADDRSTRLEN], where[40];
-    inet_ntop(AF_INET, &config->admin.sin_addr, address, sizeof(address));
-    snprintf(where, sizeof(where), "%s:%u", address,
-             ntohs(config->admin.sin_port));
-    int rc = listen_at(admin, where, err);
+    int rc = civet_start(&admin->civet, &settings, err);
     if (rc != RC_OK && config->admin_is_default) {
-        snprintf(where, sizeof(where), "%s:0", address);
-        rc = listen_at(admin, where, err);
+        settings.address.sin_port = 0;
+        rc = civet_start(&admin->civet, &settings, err);
     }
     return rc;
 }
 
-/* Where we can be reached: port 0 has become a real one. */
 static void
 note_address(struct admin *admin)
 {
-    struct mg_server_port port;
-    char address[INET_ADDRSTRLEN];
-    admin->address = admin->settings.config->admin;
-    if (mg_get_server_ports(admin->context, 1, &port) > 0) {
-        admin->address.sin_port = htons((uint16_t)port.port);
-    }
-    inet_ntop(AF_INET, &admin->address.sin_addr, address, sizeof(address));
-    snprintf(admin->url, sizeof(admin->url), "http://%s:%u", address,
-             ntohs(admin->address.sin_port));
-    admin->door.port = ntohs(admin->address.sin_port);
+    char where[CIVET_ADDRESS_MAX];
+    snprintf(admin->url, sizeof(admin->url), "http://%s",
+             civet_address(&admin->civet.address, where));
+    admin->door.port = ntohs(admin->civet.address.sin_port);
     admin->door.url = admin->url;
 }
 
@@ -418,31 +330,46 @@ wait_idle(struct admin *admin)
     pthread_mutex_unlock(&admin->lock);
 }
 
-int
-admin_start(struct admin **out, const struct admin_settings *settings,
-            struct error *err)
+static int
+start(struct admin *admin, const struct config *config, struct error *err)
 {
-    const char *state_dir = settings->config->state_dir;
-    struct admin *admin = calloc(1, sizeof(*admin));
-    if (admin == NULL) {
+    admin->state_dir = strdup(config->state_dir);
+    if (admin->state_dir == NULL) {
         return error_set(err, RC_NOMEM, "admin: out of memory");
     }
-    admin->settings = *settings;
-    init_locks(admin);
-    door_init(&admin->door);
-    mg_init_library(0);
-    int rc = token_load(state_dir, 1, admin->door.token, err);
+    int rc = token_load(admin->state_dir, 1, admin->door.token, err);
     if (rc == RC_OK) {
         rc = watchdog_start(&admin->watchdog, err);
     }
     if (rc == RC_OK) {
-        rc = listen_somewhere(admin, err);
+        rc = listen_somewhere(admin, config, err);
     }
     if (rc == RC_OK) {
         note_address(admin);
-        rc = token_publish(&admin->published, state_dir, admin->url, err);
+        rc =
+            token_publish(&admin->published, admin->state_dir, admin->url, err);
         admin->is_published = rc == RC_OK;
     }
+    return rc;
+}
+
+int
+admin_start(struct admin **out, const struct admin_settings *settings,
+            struct error *err)
+{
+    struct admin *admin = calloc(1, sizeof(*admin));
+    if (admin == NULL) {
+        return error_set(err, RC_NOMEM, "admin: out of memory");
+    }
+    admin->api = settings->api;
+    admin->checkup = (struct checkup){.is_live = settings->is_live,
+                                      .is_ready = settings->is_ready,
+                                      .arg = settings->health_arg,
+                                      .api = settings->api};
+    init_locks(admin);
+    door_init(&admin->door);
+    mg_init_library(0);
+    int rc = start(admin, settings->config, err);
     if (rc != RC_OK) {
         admin_stop(admin);
         return rc == RC_INVALID ? RC_IO : rc;
@@ -468,20 +395,18 @@ admin_stop(struct admin *admin)
     set_open(admin, 0);
     if (admin->is_published) {
         struct error err;
-        if (token_withdraw(admin->published, admin->settings.config->state_dir,
-                           &err) != RC_OK) {
+        if (token_withdraw(admin->published, admin->state_dir, &err) != RC_OK) {
             log_write(LOG_WARN, "admin", "admin.url stays", "rc=%s",
                       rc_name(err.rc));
         }
     }
-    if (admin->context != NULL) {
-        wait_idle(admin);
-        halt_civetweb(admin->context, &admin->address);
-    }
+    wait_idle(admin);
+    civet_stop(&admin->civet);
     watchdog_stop(admin->watchdog);
     mg_exit_library();
     door_fini(&admin->door);
     pthread_cond_destroy(&admin->idle);
     pthread_mutex_destroy(&admin->lock);
+    free(admin->state_dir);
     free(admin);
 }

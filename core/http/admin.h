@@ -1,8 +1,10 @@
-/* core/http/admin.h: the admin port: a second CivetWeb context, on loopback.
+/* core/http/admin.h: the admin port: a CivetWeb context of its own, on
+ * loopback.
  *
- * Every request but GET /livez and /readyz needs `Authorization: Bearer` with
- * the token, a Host of ours (a web page cannot have it: DNS rebinding), and,
- * if there is one, an Origin of ours; unsafe methods need JSON.
+ * Every request but GET /livez, /readyz and /healthz without detail needs
+ * `Authorization: Bearer` with the token, a Host of ours (a web page cannot
+ * have it: DNS rebinding), and, if there is one, an Origin of ours; unsafe
+ * methods need JSON.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_HTTP_ADMIN_H
 #define CORE_HTTP_ADMIN_H
@@ -15,7 +17,7 @@ struct config;
 struct error;
 
 struct admin_settings {
-    const struct config *config; /* borrowed */
+    const struct config *config; /* borrowed until admin_start() returns */
     struct api *api;             /* borrowed */
     server_health_fn *is_live, *is_ready;
     void *health_arg;

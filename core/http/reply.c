@@ -48,10 +48,9 @@ phrase_of(int status)
 #define HEAD_MAX 1024
 
 static int
-write_head(char *out, const struct api_answer *answer, size_t len, int close)
+write_head(char *out, const struct api_answer *answer, const char *type,
+           size_t len, int close)
 {
-    const char *type =
-        answer->status >= 400 ? "application/problem+json" : "application/json";
     int at = snprintf(out, HEAD_MAX,
                       "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
                       "Content-Length: %zu\r\nCache-Control: no-store\r\n"
@@ -82,12 +81,14 @@ static void
 send_bytes(struct mg_connection *conn, const struct api_answer *answer,
            const char *body, size_t len, int close)
 {
+    const char *type =
+        answer->status >= 400 ? "application/problem+json" : "application/json";
     char *text = malloc(HEAD_MAX + len);
     if (text == NULL) {
         mg_disable_connection_keep_alive(conn); /* it just ends */
         return;
     }
-    size_t head = (size_t)write_head(text, answer, len, close);
+    size_t head = (size_t)write_head(text, answer, type, len, close);
     memcpy(text + head, body, len);
     mg_write(conn, text, head + len); /* gone: nobody is there to be told */
     free(text);
@@ -125,4 +126,22 @@ reply_problem(struct mg_connection *conn, const struct problem *problem,
     }
     reply_send(conn, &answer, 1);
     api_answer_fini(&answer);
+}
+
+void
+reply_text(struct mg_connection *conn, int status, const char *body,
+           int head_only)
+{
+    const struct api_answer answer = {.status = status};
+    size_t len = strlen(body);
+    char *text = malloc(HEAD_MAX + len);
+    mg_disable_connection_keep_alive(conn);
+    if (text == NULL) {
+        return; /* it just ends */
+    }
+    size_t head =
+        (size_t)write_head(text, &answer, "text/plain; charset=utf-8", len, 1);
+    memcpy(text + head, body, len);
+    mg_write(conn, text, head + (head_only ? 0 : len)); /* gone: nobody told */
+    free(text);
 }

@@ -15,4 +15,8 @@ void reply_send(struct mg_connection *conn, const struct api_answer *answer,
 void reply_problem(struct mg_connection *conn, const struct problem *problem,
                    const char *path);
 
+/** Send plain text, with its length alone for HEAD, and end the connection. */
+void reply_text(struct mg_connection *conn, int status, const char *body,
+                int head_only);
+
 #endif

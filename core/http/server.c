@@ -7,22 +7,22 @@
 #include "delivery/tail.h"
 #include "error.h"
 #include "http/answer.h"
-#include "http/halt.h"
 #include "http/intake.h"
+#include "http/listener.h"
 #include "http/remote.h"
 #include "http/request.h"
 #include "http/watchdog.h"
 #include "log.h"
 #include "plugin/generation.h"
+#include "plugin/serving.h"
 
 #include <civetweb.h>
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* CivetWeb keeps one thread for each connection while it lives. Above this
  * share of the threads, connections end with their answer, so that idle ones
@@ -31,14 +31,20 @@
 
 struct server {
     struct server_settings settings;
-    const struct config *config;
-    struct mg_context *context;
     struct watchdog *watchdog;
-    char url[64];
-    struct sockaddr_in address; /* of the first listener, its real port */
-    atomic_int draining;
-    atomic_int in_work;     /* requests being answered */
-    atomic_int connections; /* open ones */
+    struct listeners listeners;
+    atomic_int draining; /* all of it: we are stopping; 2: now */
+};
+
+/* One request, with what it is answered by: the generation that served when it
+ * came. */
+struct visit {
+    struct server *server;
+    struct listener *listener;
+    struct generation *generation; /* held */
+    struct mg_connection *conn;
+    struct request request;
+    struct intake_outcome outcome;
 };
 
 /* ---- One request ---------------------------------------------------- */
@@ -78,33 +84,34 @@ log_refused(const struct request *request, const char *remote, const char *why)
 /* An answer that is not 2xx ends the connection: nothing behind a request we
  * did not like is read as another. */
 static void
-reply(struct mg_connection *conn, struct request *request, enum answer answer)
+reply(struct visit *visit, enum answer answer)
 {
+    struct request *request = &visit->request;
     if (answer_status(answer) >= 300) {
         request->close = 1;
     }
     if (request->close) {
-        mg_disable_connection_keep_alive(conn);
+        mg_disable_connection_keep_alive(visit->conn);
     }
-    answer_send(conn, answer, request->close,
+    answer_send(visit->conn, answer, request->close,
                 strcmp(request->method, "HEAD") == 0);
 }
 
 static enum answer
-accept_post(struct server *server, struct mg_connection *conn,
-            struct request *request, const struct config_endpoint *endpoint,
-            struct intake_outcome *outcome)
+accept_post(struct visit *visit, const struct config_endpoint *endpoint)
 {
+    const struct config *config = visit->generation->config;
+    struct request *request = &visit->request;
     struct request_limits limits = {
-        .max_body = server->config->max_body,
-        .timeout_ms = server->config->request_timeout_ms,
-        .watchdog = server->watchdog,
+        .max_body = config->max_body,
+        .timeout_ms = config->request_timeout_ms,
+        .watchdog = visit->server->watchdog,
     };
     enum answer answer = ANSWER_FAILED;
     const char *why = "";
     char remote[REMOTE_MAX];
     char *body = NULL;
-    remote_find(server->config, mg_get_request_info(conn)->remote_addr,
+    remote_find(config, mg_get_request_info(visit->conn)->remote_addr,
                 request->forwarded_for, remote, sizeof(remote));
     struct intake_post post = {
         .endpoint = endpoint,
@@ -117,17 +124,17 @@ accept_post(struct server *server, struct mg_connection *conn,
     /* Without the header its body is not worth any memory; the bound on its
      * size comes first all the same. */
     if (request->signatures == 1 || request->body_len > limits.max_body) {
-        if (request_body(conn, request, &limits, &body, &post.body_len, &answer,
-                         &why) != RC_OK) {
+        if (request_body(visit->conn, request, &limits, &body, &post.body_len,
+                         &answer, &why) != RC_OK) {
             log_refused(request, remote, why);
             return answer;
         }
         post.body = body;
     }
-    intake_accept(server->settings.generation, server->settings.inbox, &post,
-                  outcome);
+    intake_accept(visit->generation, visit->server->settings.inbox, &post,
+                  &visit->outcome);
     free(body);
-    return outcome->answer;
+    return visit->outcome.answer;
 }
 
 static enum answer
@@ -150,9 +157,10 @@ is_ready(void *arg)
 }
 
 static enum answer
-choose(struct server *server, struct mg_connection *conn,
-       struct request *request, struct intake_outcome *outcome)
+choose(struct visit *visit)
 {
+    struct server *server = visit->server;
+    const struct request *request = &visit->request;
     if (strcmp(request->path, "/livez") == 0) {
         return check_health(server, request, server->settings.is_live);
     }
@@ -163,7 +171,7 @@ choose(struct server *server, struct mg_connection *conn,
                                                              : answer;
     }
     const struct config_endpoint *endpoint =
-        find_endpoint(server->config, request->path);
+        find_endpoint(visit->generation->config, request->path);
     if (endpoint == NULL) {
         return ANSWER_NOT_FOUND;
     }
@@ -173,46 +181,63 @@ choose(struct server *server, struct mg_connection *conn,
     if (atomic_load(&server->draining)) {
         return ANSWER_UNAVAILABLE;
     }
-    enum answer answer = accept_post(server, conn, request, endpoint, outcome);
+    enum answer answer = accept_post(visit, endpoint);
     tail_answered(answer_status(answer), request->path,
                   (clock_mono_us() - request->begun_us) / 1000,
-                  answer == ANSWER_DUPLICATE, outcome->event_id);
+                  answer == ANSWER_DUPLICATE, visit->outcome.event_id);
     return answer;
+}
+
+/* Whether the connection has to end with this answer. */
+static int
+is_last(const struct visit *visit)
+{
+    const struct listener *listener = visit->listener;
+    return atomic_load(&visit->server->draining) ||
+           atomic_load(&listener->draining) ||
+           atomic_load(&listener->civet.connections) >
+               KEEP_ALIVE_SHARE(visit->server->listeners.threads);
+}
+
+/* Returns the status. */
+static int
+serve(struct visit *visit)
+{
+    struct request *request = &visit->request;
+    enum answer answer = ANSWER_BAD_REQUEST;
+    const char *why;
+    if (request_head(visit->conn, request, &why) != RC_OK) {
+        log_refused(request, mg_get_request_info(visit->conn)->remote_addr,
+                    why);
+    } else {
+        answer = choose(visit);
+        if (strcmp(request->method, "POST") != 0 && request->body_len != 0) {
+            request->close = 1; /* a body that nobody reads */
+        }
+    }
+    if (is_last(visit)) {
+        request->close = 1;
+    }
+    reply(visit, answer);
+    return answer_status(answer);
 }
 
 static int
 on_request(struct mg_connection *conn)
 {
-    struct server *server = mg_get_user_data(mg_get_context(conn));
-    struct intake_outcome outcome = {.event_id = ""};
-    struct request request;
-    const char *why;
-    enum answer answer = ANSWER_BAD_REQUEST;
-    atomic_fetch_add(&server->in_work, 1);
-
-    if (request_head(conn, &request, &why) != RC_OK) {
-        log_refused(&request, mg_get_request_info(conn)->remote_addr, why);
-    } else {
-        answer = choose(server, conn, &request, &outcome);
-        if (strcmp(request.method, "POST") != 0 && request.body_len != 0) {
-            request.close = 1; /* a body that nobody reads */
-        }
-    }
-    if (atomic_load(&server->draining) ||
-        atomic_load(&server->connections) >
-            KEEP_ALIVE_SHARE(server->config->threads)) {
-        request.close = 1;
-    }
-    reply(conn, &request, answer);
-
-    atomic_fetch_sub(&server->in_work, 1);
-    if (request.body_waits) {
+    struct listener *listener = civet_owner(conn);
+    struct server *server = listener->server;
+    struct visit visit = {.server = server, .listener = listener, .conn = conn};
+    atomic_fetch_add(&listener->in_work, 1);
+    visit.generation = serving_hold(server->settings.serving);
+    int status = serve(&visit);
+    generation_drop(visit.generation);
+    atomic_fetch_sub(&listener->in_work, 1);
+    if (visit.request.body_waits) {
         request_discard(conn, server->watchdog);
     }
-    return answer_status(answer);
+    return status;
 }
-
-/* ---- CivetWeb's other calls ----------------------------------------- */
 
 /* Errors that CivetWeb finds before we see a request. */
 static int
@@ -236,133 +261,7 @@ on_error(struct mg_connection *conn, int status, const char *text)
     return 0;
 }
 
-static int
-on_log(const struct mg_connection *conn, const char *text)
-{
-    (void)conn;
-    struct log_value value;
-    log_write(LOG_DEBUG, "http", "civetweb says", "text=%s",
-              log_quote(&value, text, strlen(text)));
-    return 1;
-}
-
-static int
-on_open(const struct mg_connection *conn, void **data)
-{
-    (void)data;
-    struct server *server = mg_get_user_data(mg_get_context(conn));
-    atomic_fetch_add(&server->connections, 1);
-    return 0;
-}
-
-static void
-on_closed(const struct mg_connection *conn)
-{
-    struct server *server = mg_get_user_data(mg_get_context(conn));
-    atomic_fetch_sub(&server->connections, 1);
-}
-
 /* ---- Starting and stopping ------------------------------------------ */
-
-#define KEEP_ALIVE_MS "5000"
-
-/* What the settings need as text. */
-struct texts {
-    char ports[CONFIG_LISTEN_MAX * 24];
-    char threads[24], timeout_ms[24], head_max[24];
-};
-
-static void
-format_texts(struct texts *texts, const struct config *config)
-{
-    size_t len = 0;
-    texts->ports[0] = '\0';
-    for (size_t i = 0; i < config->listen_count; i++) {
-        char address[INET_ADDRSTRLEN];
-        inet_ntop(AF_INET, &config->listen[i].sin_addr, address,
-                  sizeof(address));
-        len += (size_t)snprintf(texts->ports + len, sizeof(texts->ports) - len,
-                                "%s%s:%u", i > 0 ? "," : "", address,
-                                ntohs(config->listen[i].sin_port));
-    }
-    snprintf(texts->threads, sizeof(texts->threads), "%lld",
-             (long long)config->threads);
-    snprintf(texts->timeout_ms, sizeof(texts->timeout_ms), "%lld",
-             (long long)config->request_timeout_ms);
-    snprintf(texts->head_max, sizeof(texts->head_max), "%d", SERVER_HEAD_MAX);
-}
-
-static int
-start_civetweb(struct server *server, struct error *err)
-{
-    struct texts texts;
-    format_texts(&texts, server->config);
-    const char *options[] = {"listening_ports",
-                             texts.ports,
-                             "num_threads",
-                             texts.threads,
-                             "request_timeout_ms",
-                             texts.timeout_ms,
-                             "max_request_size",
-                             texts.head_max,
-                             "enable_keep_alive",
-                             "yes",
-                             "keep_alive_timeout_ms",
-                             KEEP_ALIVE_MS,
-                             "tcp_nodelay",
-                             "1",
-                             "connection_queue",
-                             "256",
-                             "listen_backlog",
-                             "1024",
-                             "decode_url",
-                             "no",
-                             "enable_auth_domain_check",
-                             "no",
-                             "access_control_allow_methods",
-                             "",
-                             NULL};
-    const struct mg_callbacks callbacks = {
-        .begin_request = on_request,
-        .http_error = on_error,
-        .log_message = on_log,
-        .init_connection = on_open,
-        .connection_closed = on_closed,
-    };
-    char text[256] = "";
-    struct mg_init_data init = {.callbacks = &callbacks,
-                                .user_data = server,
-                                .configuration_options = options};
-    struct mg_error_data error = {.text = text,
-                                  .text_buffer_size = sizeof(text)};
-    server->context = mg_start2(&init, &error);
-    if (server->context == NULL) {
-        return error_set(err, RC_IO,
-                         "http: cannot listen on %s: %s (is another program, "
-                         "or another pegboard, using the port? choose one with "
-                         "`listen`, in dev with --listen)",
-                         texts.ports, text);
-    }
-    return RC_OK;
-}
-
-/* Where we can be reached: port 0 has become a real one. */
-static void
-note_address(struct server *server)
-{
-    struct mg_server_port ports[CONFIG_LISTEN_MAX];
-    char address[INET_ADDRSTRLEN];
-    server->address = server->config->listen[0];
-    if (mg_get_server_ports(server->context, CONFIG_LISTEN_MAX, ports) > 0) {
-        server->address.sin_port = htons((uint16_t)ports[0].port);
-    }
-    if (server->address.sin_addr.s_addr == htonl(INADDR_ANY)) {
-        server->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    }
-    inet_ntop(AF_INET, &server->address.sin_addr, address, sizeof(address));
-    snprintf(server->url, sizeof(server->url), "http://%s:%u", address,
-             ntohs(server->address.sin_port));
-}
 
 int
 server_start(struct server **out, const struct server_settings *settings,
@@ -372,27 +271,55 @@ server_start(struct server **out, const struct server_settings *settings,
     if (server == NULL) {
         return error_set(err, RC_NOMEM, "http: out of memory");
     }
+    struct generation *generation = serving_hold(settings->serving);
+    const struct config *config = generation->config;
     server->settings = *settings;
-    server->config = settings->generation->config;
+    server->listeners = (struct listeners){
+        .server = server,
+        .threads = config->threads,
+        .timeout_ms = config->request_timeout_ms,
+        .on_request = on_request,
+        .on_error = on_error,
+    };
+    listeners_init(&server->listeners);
     mg_init_library(0);
     int rc = watchdog_start(&server->watchdog, err);
     if (rc == RC_OK) {
-        rc = start_civetweb(server, err);
+        rc = listeners_widen(&server->listeners, config, err);
     }
+    generation_drop(generation);
     if (rc != RC_OK) {
         server_stop(server);
         return rc;
     }
-
-    note_address(server);
     *out = server;
     return RC_OK;
 }
 
 const char *
-server_url(const struct server *server)
+server_url(struct server *server, char room[SERVER_URL_MAX])
 {
-    return server->url;
+    struct sockaddr_in address = listeners_first(&server->listeners);
+    char where[CIVET_ADDRESS_MAX];
+    if (address.sin_addr.s_addr == htonl(INADDR_ANY)) {
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    snprintf(room, SERVER_URL_MAX, "http://%s", civet_address(&address, where));
+    return room;
+}
+
+int
+server_widen(struct server *server, const struct config *config,
+             struct error *err)
+{
+    return listeners_widen(&server->listeners, config, err);
+}
+
+void
+server_narrow(struct server *server, const struct config *config,
+              int64_t wait_ms)
+{
+    listeners_narrow(&server->listeners, config, wait_ms, &server->draining);
 }
 
 void
@@ -403,10 +330,18 @@ server_refuse(struct server *server)
     }
 }
 
+void
+server_hurry(struct server *server)
+{
+    if (server != NULL) {
+        atomic_store(&server->draining, 2);
+    }
+}
+
 int
 server_in_work(struct server *server)
 {
-    return server != NULL ? atomic_load(&server->in_work) : 0;
+    return server != NULL ? listeners_in_work(&server->listeners) : 0;
 }
 
 void
@@ -415,9 +350,7 @@ server_stop(struct server *server)
     if (server == NULL) {
         return;
     }
-    if (server->context != NULL) {
-        halt_civetweb(server->context, &server->address);
-    }
+    listeners_fini(&server->listeners);
     watchdog_stop(server->watchdog);
     mg_exit_library();
     free(server);

@@ -4,8 +4,8 @@
 
 #include "clock.h"
 #include "error.h"
+#include "http/sockets.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -22,9 +22,11 @@ struct watchdog {
     int stop;
 };
 
+/* Shut it down if it is the socket of that watch. */
 static int
-is_peer(int fd, const struct watch *watch)
+shut_down(void *arg, int fd)
 {
+    const struct watch *watch = arg;
     struct sockaddr_in peer, local;
     socklen_t peer_len = sizeof(peer), local_len = sizeof(local);
     return getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
@@ -32,27 +34,8 @@ is_peer(int fd, const struct watch *watch)
            peer.sin_addr.s_addr == watch->peer.s_addr &&
            ntohs(peer.sin_port) == watch->peer_port &&
            getsockname(fd, (struct sockaddr *)&local, &local_len) == 0 &&
-           ntohs(local.sin_port) == watch->local_port;
-}
-
-/* @return whether the socket was found */
-static int
-shut_down(const struct watch *watch)
-{
-    int found = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        int fd = atoi(entry->d_name); /* "." and ".." give 0: no socket */
-        if (is_peer(fd, watch)) {
-            shutdown(fd, SHUT_RD);
-            found = 1;
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    return found; /* if not, out of descriptors perhaps: look again */
+           ntohs(local.sin_port) == watch->local_port &&
+           shutdown(fd, SHUT_RD) == 0;
 }
 
 /* Under the lock: a watched connection stays open until its reader has got the
@@ -63,7 +46,8 @@ look_locked(struct watchdog *dog)
     int64_t now_ms = clock_mono_ms();
     for (struct watch *w = dog->watches; w != NULL; w = w->next) {
         if (!w->fired && w->deadline_ms <= now_ms) {
-            w->fired = shut_down(w);
+            /* If not, out of descriptors perhaps: look again. */
+            w->fired = sockets_each(shut_down, w) > 0;
         }
     }
 }

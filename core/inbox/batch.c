@@ -121,9 +121,25 @@ take_prune(struct inbox *inbox, struct inbox_batch *batch)
     }
 }
 
+/* Alone in its transaction, so that whatever is wrong with a generation costs
+ * no event its place. All else goes with the next. */
+static void
+take_roll_locked(struct inbox *inbox, struct inbox_batch *batch)
+{
+    batch->roll = inbox->rolls;
+    inbox->rolls = batch->roll->next;
+    if (inbox->rolls == NULL) {
+        inbox->rolls_end = &inbox->rolls;
+    }
+}
+
 int
 batch_take_locked(struct inbox *inbox, struct inbox_batch *batch)
 {
+    if (inbox->rolls != NULL) {
+        take_roll_locked(inbox, batch);
+        return RC_OK;
+    }
     take_puts_locked(inbox, batch);
     batch->results = inbox->results;
     batch->actions = inbox->actions;
@@ -144,17 +160,18 @@ batch_take_locked(struct inbox *inbox, struct inbox_batch *batch)
 int
 batch_is_empty(const struct inbox_batch *batch)
 {
-    return batch->puts == NULL && batch->results == NULL &&
-           batch->actions == NULL && batch->lookups == NULL &&
-           batch->jump_ms == 0 && batch->prune.before_ms == 0 &&
-           batch->want_count == 0;
+    return batch->roll == NULL && batch->puts == NULL &&
+           batch->results == NULL && batch->actions == NULL &&
+           batch->lookups == NULL && batch->jump_ms == 0 &&
+           batch->prune.before_ms == 0 && batch->want_count == 0;
 }
 
 int
 batch_writes(const struct inbox_batch *batch)
 {
     return batch->puts != NULL || batch->results != NULL ||
-           batch->actions != NULL || batch->jump_ms != 0;
+           batch->actions != NULL || batch->jump_ms != 0 ||
+           (batch->roll != NULL && batch->roll->enrolment != NULL);
 }
 
 /* ---- Giving claims and answers -------------------------------------- */
@@ -279,6 +296,9 @@ batch_settle_locked(struct inbox *inbox, struct inbox_batch *batch,
     inbox->clock_offset_ms += batch->jump_ms;
     count_locked(inbox, batch);
     settle_prune(inbox, batch);
+    if (batch->roll != NULL && batch->roll->enrolment != NULL) {
+        writer_look_again_locked(inbox); /* another order: others are ready */
+    }
     for (size_t i = 0; i < batch->want_count; i++) {
         const struct inbox_want *want = &batch->wants[i];
         struct demand *demand = writer_demand_locked(inbox, want->plugin);
@@ -316,9 +336,23 @@ batch_return_locked(struct inbox *inbox, struct inbox_batch *batch,
 
 /* ---- Both ----------------------------------------------------------- */
 
-void
-batch_answer(struct inbox_batch *batch, int rc)
+static void
+answer_roll(struct inbox_roll *roll, int rc, const struct error *err)
 {
+    if (rc != RC_OK && roll->err != NULL) {
+        *roll->err = *err;
+        roll->err->rc = rc;
+    }
+    atomic_store(&roll->rc, rc);
+    sem_post(&roll->finished);
+}
+
+void
+batch_answer(struct inbox_batch *batch, int rc, const struct error *err)
+{
+    if (batch->roll != NULL) {
+        answer_roll(batch->roll, rc, err);
+    }
     while (batch->puts != NULL) {
         struct inbox_put *put = batch->puts;
         batch->puts = put->next; /* it is gone once its owner wakes */

@@ -41,10 +41,24 @@ struct inbox_prune {
     unsigned pruned;   /* out */
 };
 
+/** A generation to enrol, and a question for the one that was enrolled last. */
+struct inbox_roll {
+    struct inbox_enrolment *enrolment; /* NULL: none; its outputs count only
+                                          once the batch is committed */
+    struct inbox_generation *last;     /* out; NULL: not asked */
+
+    /* Private to the writer. */
+    struct inbox_roll *next;
+    struct error *err; /* of who waits; may be NULL */
+    atomic_int rc;
+    sem_t finished;
+};
+
 /** All that goes into one transaction, in this order. */
 struct inbox_batch {
     int64_t jump_ms; /* the wall clock was set by this much: move what waits */
-    struct inbox_put *puts; /* list by ->next; their results are filled in */
+    struct inbox_roll *roll; /* at most one; NULL for none */
+    struct inbox_put *puts;  /* list by ->next; their results are filled in */
     struct inbox_result *results; /* list by ->link; a stale one is ignored */
     struct inbox_action *actions; /* list by ->next */
     struct inbox_lookup *lookups; /* list by ->next; answered here */
@@ -69,11 +83,6 @@ struct inbox_engine_ops {
      */
     int (*commit)(struct inbox_engine *engine, struct inbox_batch *batch,
                   struct error *err);
-
-    /** As inbox_register(). */
-    int (*register_plugin)(struct inbox_engine *engine,
-                           const struct inbox_policy *policy, int64_t now_ms,
-                           struct inbox_plugin *out, struct error *err);
 
     /** Write something small, durably: does the store work (again)? */
     int (*probe)(struct inbox_engine *engine, struct error *err);

@@ -28,7 +28,6 @@ init_locks(struct inbox *inbox)
     pthread_cond_init(&inbox->work, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&inbox->lock, NULL);
-    pthread_mutex_init(&inbox->engine_lock, NULL);
 }
 
 int
@@ -45,8 +44,9 @@ inbox_start(struct inbox **out, struct inbox_engine *engine,
     inbox->results_end = &inbox->results;
     inbox->actions_end = &inbox->actions;
     inbox->lookups_end = &inbox->lookups;
+    inbox->rolls_end = &inbox->rolls;
     inbox->retention_ms = settings->retention_ms;
-    inbox->min_free_bytes = settings->min_free_bytes;
+    atomic_store(&inbox->min_free_bytes, settings->min_free_bytes);
     inbox->clock_offset_ms = clock_wall_ms() - clock_boot_ms();
     inbox->prune_mono_ms = clock_mono_ms();
     atomic_store(&inbox->has_room, 1);
@@ -93,43 +93,22 @@ inbox_close(struct inbox *inbox)
     inbox->engine->ops->close(inbox->engine);
     pthread_cond_destroy(&inbox->work);
     pthread_mutex_destroy(&inbox->lock);
-    pthread_mutex_destroy(&inbox->engine_lock);
     free(inbox->demands);
     free(inbox);
 }
 
-static int
-make_demand_locked(struct inbox *inbox, uint32_t plugin)
+void
+inbox_tune(struct inbox *inbox, int64_t retention_ms, int64_t min_free_bytes)
 {
-    if (writer_demand_locked(inbox, plugin) != NULL) {
-        return RC_OK;
-    }
-    struct demand *more = realloc(inbox->demands, (inbox->demand_count + 1) *
-                                                      sizeof(*inbox->demands));
-    if (more == NULL) {
-        return RC_NOMEM;
-    }
-    inbox->demands = more;
-    inbox->demands[inbox->demand_count++] = (struct demand){.plugin = plugin};
-    return RC_OK;
-}
-
-int
-inbox_register(struct inbox *inbox, const struct inbox_policy *policy,
-               struct inbox_plugin *out, struct error *err)
-{
-    pthread_mutex_lock(&inbox->engine_lock);
-    int rc = inbox->engine->ops->register_plugin(inbox->engine, policy,
-                                                 clock_wall_ms(), out, err);
-    pthread_mutex_unlock(&inbox->engine_lock);
-    if (rc != RC_OK) {
-        return rc;
-    }
+    atomic_store(&inbox->min_free_bytes, min_free_bytes);
+    atomic_store(&inbox->room_mono_ms, 0); /* look at once */
     pthread_mutex_lock(&inbox->lock);
-    rc = make_demand_locked(inbox, out->id);
-    writer_look_again_locked(inbox); /* its order may be another now */
+    if (inbox->retention_ms != retention_ms) {
+        inbox->retention_ms = retention_ms;
+        inbox->prune_mono_ms = clock_mono_ms();
+        pthread_cond_signal(&inbox->work);
+    }
     pthread_mutex_unlock(&inbox->lock);
-    return rc == RC_OK ? RC_OK : error_set(err, rc, "inbox: out of memory");
 }
 
 /* ---- The calls of other threads ------------------------------------- */
@@ -184,17 +163,19 @@ static int
 has_room(struct inbox *inbox)
 {
     int64_t now_ms = clock_mono_ms();
-    if (inbox->min_free_bytes == 0 ||
-        now_ms - atomic_load(&inbox->room_mono_ms) < ROOM_MS) {
+    int64_t min_free = atomic_load(&inbox->min_free_bytes);
+    if (min_free == 0) {
+        return 1;
+    }
+    if (now_ms - atomic_load(&inbox->room_mono_ms) < ROOM_MS) {
         return atomic_load(&inbox->has_room);
     }
     atomic_store(&inbox->room_mono_ms, now_ms);
-    int room =
-        inbox->engine->ops->has_room(inbox->engine, inbox->min_free_bytes);
+    int room = inbox->engine->ops->has_room(inbox->engine, min_free);
     if (atomic_exchange(&inbox->has_room, room) != room) {
         log_write(room ? LOG_INFO : LOG_ERROR, "inbox",
                   room ? "the disk has room again" : "the disk is nearly full",
-                  "min_free=%lld action=%s", (long long)inbox->min_free_bytes,
+                  "min_free=%lld action=%s", (long long)min_free,
                   room ? "take_posts" : "reply_503");
     }
     return room;

@@ -76,7 +76,7 @@ struct inbox_put {
     const char *signature;   /* the header's value, as received */
     int64_t signed_s;        /* its `t` */
     int64_t received_ms;     /* wall clock */
-    const uint32_t *plugins; /* who subscribed; ids of inbox_register() */
+    const uint32_t *plugins; /* who subscribed; ids of inbox_enrol() */
     size_t plugin_count;
     /** The same for two events that tell of one change, INBOX_TWIN_BYTES long;
      * NULL when no subscriber wants to know. */
@@ -174,7 +174,8 @@ struct inbox_result {
     uint32_t crashes;   /* as the delivery's count shall be now */
     int64_t due_ms;     /* for INBOX_AGAIN, and for changes without room; wall
                            clock */
-    int is_last;        /* with changes: no attempt is left after this one */
+    int is_last;        /* no attempt is left after this one; with changes, or
+                           after a crash */
     int64_t started_ms; /* wall clock */
     int64_t duration_us;
     /** Committed with INBOX_DONE, thrown away with anything else. If a key that
@@ -241,6 +242,27 @@ struct inbox_plugin {
     int64_t held_ms;       /* for how long it was paused or broken, in all, up
                               to held_since_ms */
     int64_t held_since_ms; /* it is so now, since */
+};
+
+/** One generation, as the inbox keeps it. */
+struct inbox_generation {
+    int64_t number;       /* 0: there is none yet */
+    int64_t previous;     /* the last one that was different: where a rollback
+                             goes; 0: none */
+    int64_t committed_ms; /* wall clock */
+    int is_rollback;      /* made by a rollback, and so not of the files */
+    /** What it was made of, as text: of two with the same inputs one is no
+     * change. With is_rollback: the inputs of the one that was left. */
+    char inputs[INBOX_DIGEST_MAX + 1];
+};
+
+/** A generation that is to serve. */
+struct inbox_enrolment {
+    const struct inbox_policy *policies;
+    size_t count;
+    struct inbox_plugin *plugins;        /* out: room for `count` */
+    struct inbox_generation *generation; /* kept; out: its number, one higher
+                                            than ever before, committed_ms */
 };
 
 /* ---- What operators ask for ----------------------------------------- */
@@ -328,11 +350,27 @@ void inbox_close(struct inbox *inbox);
  * called and never will be. Lookups that nobody hears are freed. */
 void inbox_listen(struct inbox *inbox, const struct inbox_listener *listener);
 
-/** Make a plugin known, by a number that stands for its name for ever. Changing
- * its order puts its pending deliveries in the new order.
+/**
+ * Make plugins known, each by a number that stands for its name for ever, and
+ * keep which generation serves: in one transaction, while everything else goes
+ * on. Changing a plugin's order puts its pending deliveries in the new order;
+ * those at work go on. From any thread.
+ *
+ * @return RC_OK; or what the store said, and then nothing has changed, but with
+ *         RC_UNKNOWN it may have
+ */
+int inbox_enrol(struct inbox *inbox, struct inbox_enrolment *enrolment,
+                struct error *err);
+
+/** The generation that was enrolled last; number 0 for none. From any thread.
  * @return RC_OK or what the store said */
-int inbox_register(struct inbox *inbox, const struct inbox_policy *policy,
-                   struct inbox_plugin *out, struct error *err);
+int inbox_generation(struct inbox *inbox, struct inbox_generation *out,
+                     struct error *err);
+
+/** Change retention_ms and min_free_bytes, as in inbox_settings. From any
+ * thread. */
+void inbox_tune(struct inbox *inbox, int64_t retention_ms,
+                int64_t min_free_bytes);
 
 /**
  * Store one arrival. Blocks until it is on stable storage or cannot be.

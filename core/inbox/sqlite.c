@@ -93,6 +93,9 @@ apply(struct sqlite_engine *engine, struct inbox_batch *batch,
     if (batch->jump_ms != 0) {
         rc = sqlite_jump(engine, batch->jump_ms, err);
     }
+    if (batch->roll != NULL && rc == RC_OK) {
+        rc = sqlite_answer_roll(engine, batch->roll, batch->now_ms, err);
+    }
     for (struct inbox_put *p = batch->puts; p && rc == RC_OK; p = p->next) {
         rc = sqlite_put(engine, p, err);
     }
@@ -133,7 +136,10 @@ commit_batch(struct inbox_engine *base, struct inbox_batch *batch,
              struct error *err)
 {
     struct sqlite_engine *engine = self(base);
-    int rc = sqlite_run(engine, QUERY_BEGIN, err);
+    int rc = engine->is_doubtful ? sqlite_load_plugins(engine, err) : RC_OK;
+    if (rc == RC_OK) {
+        rc = sqlite_run(engine, QUERY_BEGIN, err);
+    }
     if (rc != RC_OK) {
         return rc;
     }
@@ -152,7 +158,7 @@ commit_batch(struct inbox_engine *base, struct inbox_batch *batch,
             sqlite_run(engine, QUERY_ROLLBACK, NULL);
         }
         /* What is remembered of plugins may be what was not written. */
-        sqlite_load_plugins(engine, NULL); /* if it fails, so will the next */
+        sqlite_load_plugins(engine, NULL); /* or with the next batch */
     }
     return rc;
 }
@@ -195,7 +201,6 @@ close_engine(struct inbox_engine *base)
 
 static const struct inbox_engine_ops sqlite_ops = {
     .commit = commit_batch,
-    .register_plugin = sqlite_register,
     .probe = probe,
     .has_room = has_room,
     .close = close_engine,

@@ -35,6 +35,7 @@ enum sqlite_query {
     QUERY_BURY,
     QUERY_UNDO,
     QUERY_IS_LEASED,
+    QUERY_FORGOT,
     QUERY_PUT_ATTEMPT,
     QUERY_COUNT_JOB,
     QUERY_KV_GET,
@@ -73,6 +74,7 @@ struct sqlite_engine {
     sqlite3_stmt *queries[QUERY_COUNT];
     struct sqlite_plugin *plugins; /* of id i + 1 at i */
     size_t plugin_count;
+    int is_doubtful; /* they may not be what is in the file */
 };
 
 /** Translate SQLite's code into ours, with the text it left. */
@@ -122,9 +124,9 @@ int sqlite_jump(struct sqlite_engine *engine, int64_t jump_ms,
 /* sqlite_plugin.c */
 
 int sqlite_load_plugins(struct sqlite_engine *engine, struct error *err);
-int sqlite_register(struct inbox_engine *engine,
-                    const struct inbox_policy *policy, int64_t now_ms,
-                    struct inbox_plugin *out, struct error *err);
+/** The entry of that id, made if it is not there; NULL without memory. */
+struct sqlite_plugin *sqlite_make_plugin(struct sqlite_engine *engine,
+                                         uint32_t id);
 /** For how long it has been held, in all. */
 int64_t sqlite_held_ms(const struct sqlite_engine *engine, uint32_t plugin,
                        int64_t now_ms);
@@ -160,6 +162,10 @@ int sqlite_prune(struct sqlite_engine *engine, struct inbox_batch *batch,
                  struct error *err);
 int sqlite_claim(struct sqlite_engine *engine, struct inbox_batch *batch,
                  struct inbox_want *want, struct error *err);
+
+/* sqlite_enrol.c: likewise. */
+int sqlite_answer_roll(struct sqlite_engine *engine, struct inbox_roll *roll,
+                       int64_t now_ms, struct error *err);
 
 /** Put a row into the attempt log. */
 int sqlite_log_attempt(struct sqlite_engine *engine,

@@ -93,11 +93,13 @@ static const char *const query_texts[QUERY_COUNT] = {
                     " AND state = 1 RETURNING lane",
     [QUERY_RESCHEDULE] =
         "UPDATE delivery SET state = 4, class = max(class, 1),"
-        " spared = spared + ?4, crashes = ?5, due_ms = ?6"
+        " spared = spared + ?4, crashes = max(?5 - forgot, 0), forgot = 0,"
+        " due_ms = ?6"
         " WHERE seq = ?1 AND plugin = ?2 AND lease = ?3 AND state = 1"
         " RETURNING lane",
     [QUERY_BURY] =
-        "UPDATE delivery SET state = 3, spared = spared + ?4, crashes = ?5,"
+        "UPDATE delivery SET state = 3, spared = spared + ?4,"
+        " crashes = max(?5 - forgot, 0), forgot = 0,"
         " died_ms = ?6, outcome = ?7, cause = ?8"
         " WHERE seq = ?1 AND plugin = ?2 AND lease = ?3 AND state = 1"
         " RETURNING lane",
@@ -107,13 +109,15 @@ static const char *const query_texts[QUERY_COUNT] = {
                    "  SELECT 1 FROM delivery d WHERE d.plugin = ?2"
                    "  AND d.lane = delivery.lane AND d.lane <> ''"
                    "  AND d.state IN (0, 1) AND d.seq <> ?1), 2, 0),"
-                   " attempt = attempt - 1,"
+                   " attempt = attempt - 1, forgot = 0,"
                    " first_ms = iif(attempt = 1, NULL, first_ms)"
                    " WHERE seq = ?1 AND plugin = ?2 AND lease = ?3"
                    " AND state = 1",
     [QUERY_IS_LEASED] =
         "SELECT EXISTS(SELECT 1 FROM delivery WHERE seq = ?1 AND plugin = ?2"
         " AND lease = ?3 AND state = 1)",
+    [QUERY_FORGOT] = "SELECT forgot FROM delivery WHERE seq = ?1"
+                     " AND plugin = ?2 AND lease = ?3 AND state = 1",
     [QUERY_PUT_ATTEMPT] =
         "INSERT OR REPLACE INTO attempt(seq, plugin, n, started_ms,"
         " duration_us, outcome, note, signal, evidence, digest, generation)"

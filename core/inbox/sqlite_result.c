@@ -19,13 +19,17 @@ bind_text_or_null(sqlite3_stmt *stmt, int at, const char *text)
     }
 }
 
+static int
+is_accident(const struct inbox_result *result)
+{
+    return result->outcome == INBOX_CRASH || result->outcome == INBOX_TIMEOUT;
+}
+
 int
 sqlite_log_attempt(struct sqlite_engine *engine,
                    const struct inbox_result *result, struct error *err)
 {
     sqlite3_stmt *stmt = engine->queries[QUERY_PUT_ATTEMPT];
-    int is_accident =
-        result->outcome == INBOX_CRASH || result->outcome == INBOX_TIMEOUT;
     sqlite3_bind_int64(stmt, 1, result->seq);
     sqlite3_bind_int64(stmt, 2, result->plugin);
     sqlite3_bind_int64(stmt, 3, result->attempt);
@@ -36,7 +40,7 @@ sqlite_log_attempt(struct sqlite_engine *engine,
     for (int at = 8; at <= 11; at++) {
         sqlite3_bind_null(stmt, at);
     }
-    if (is_accident) {
+    if (is_accident(result)) {
         if (result->signal != 0) {
             sqlite3_bind_int(stmt, 8, result->signal);
         }
@@ -175,6 +179,28 @@ end_with_changes(struct sqlite_engine *engine, struct inbox_batch *batch,
     return end_attempt(engine, batch, &refused, err);
 }
 
+/* ---- With the last crash -------------------------------------------- */
+
+/* It counts as the last one of those that a delivery may have; but if the
+ * plugin became another program meanwhile, it is that one's first. */
+static int
+end_with_crash(struct sqlite_engine *engine, struct inbox_batch *batch,
+               const struct inbox_result *result, struct error *err)
+{
+    int64_t forgot;
+    bind_lease(engine->queries[QUERY_FORGOT], result);
+    int rc = sqlite_number(engine, QUERY_FORGOT, &forgot, err);
+    if (rc != RC_OK || forgot == 0) {
+        return rc == RC_OK ? end_attempt(engine, batch, result, err) : rc;
+    }
+    struct inbox_result first = *result;
+    size_t len = strlen(first.note);
+    snprintf(first.note + len, sizeof(first.note) - len,
+             "; runs again: the plugin is another program now");
+    first.next = INBOX_AGAIN;
+    return end_attempt(engine, batch, &first, err);
+}
+
 int
 sqlite_result(struct sqlite_engine *engine, struct inbox_batch *batch,
               const struct inbox_result *result, struct error *err)
@@ -185,6 +211,9 @@ sqlite_result(struct sqlite_engine *engine, struct inbox_batch *batch,
     }
     if (result->changes != NULL && result->outcome == INBOX_DONE) {
         return end_with_changes(engine, batch, result, err);
+    }
+    if (is_accident(result) && result->next == INBOX_BURY && !result->is_last) {
+        return end_with_crash(engine, batch, result, err);
     }
     return end_attempt(engine, batch, result, err);
 }

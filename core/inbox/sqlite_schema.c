@@ -113,6 +113,18 @@ static const char *const migrations[] = {
     "CREATE TABLE clock("
     " id INTEGER PRIMARY KEY, boot TEXT NOT NULL,"
     " offset_ms INTEGER NOT NULL) STRICT;",
+
+    /* 3: which generation serves; plugins are changed while they have attempts
+     * at work. */
+    "CREATE TABLE generation(" /* one row: the last */
+    " id INTEGER PRIMARY KEY, number INTEGER NOT NULL,"
+    " previous INTEGER NOT NULL, committed_ms INTEGER NOT NULL,"
+    " is_rollback INTEGER NOT NULL, inputs TEXT NOT NULL) STRICT;"
+    "ALTER TABLE plugin ADD COLUMN collapse INTEGER NOT NULL DEFAULT 0;"
+    /* Of a leased one: what its attempt began to count with, and counts no
+     * more, since the plugin is another program now. */
+    "ALTER TABLE delivery ADD COLUMN forgot INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX delivery_crashed ON delivery(plugin) WHERE crashes > 0;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -286,7 +298,7 @@ reset_leases(struct sqlite_engine *engine, int64_t now_ms, struct error *err)
              "  SELECT 1 FROM delivery d WHERE d.plugin = delivery.plugin"
              "  AND d.lane = delivery.lane AND d.lane <> ''"
              "  AND d.state IN (0, 1) AND d.seq < delivery.seq), 2, 0),"
-             " spared = spared + 1, due_ms = 0 WHERE state = 1",
+             " spared = spared + 1, forgot = 0, due_ms = 0 WHERE state = 1",
              (long long)now_ms);
     int rc = sqlite_exec(engine, sql, err);
     if (rc == RC_OK) {

@@ -11,7 +11,7 @@
 
 /* As sqlite_schema.c writes them. */
 #define APPLICATION_ID 0x50454742
-#define FORMAT         2
+#define FORMAT         3
 
 /* Steps of SQLite's machine between looks at the clock: about 50 us. */
 #define STEPS_BETWEEN 4000

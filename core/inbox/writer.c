@@ -83,7 +83,8 @@ next_work_locked(const struct inbox *inbox)
         return inbox->retry_mono_ms;
     }
     if (inbox->results != NULL || inbox->actions != NULL ||
-        inbox->lookups != NULL || batch_jump_ms(inbox, clock_wall_ms()) != 0) {
+        inbox->lookups != NULL || inbox->rolls != NULL ||
+        batch_jump_ms(inbox, clock_wall_ms()) != 0) {
         return 0;
     }
     int64_t left_ms = next_due_locked(inbox);
@@ -101,7 +102,8 @@ static int
 wait_for_work_locked(struct inbox *inbox)
 {
     for (;;) {
-        if (inbox->closing && inbox->puts == NULL && inbox->actions == NULL) {
+        if (inbox->closing && inbox->puts == NULL && inbox->actions == NULL &&
+            inbox->rolls == NULL) {
             if (inbox->results == NULL || inbox->last_try) {
                 return 0;
             }
@@ -137,7 +139,7 @@ batch_committed(struct inbox *inbox, struct inbox_batch *batch,
                   "by_ms=%lld action=move_what_waits",
                   (long long)batch->jump_ms);
     }
-    batch_answer(batch, RC_OK);
+    batch_answer(batch, RC_OK, NULL);
     writer_free_results(batch->results);
 }
 
@@ -161,7 +163,7 @@ batch_failed(struct inbox *inbox, struct inbox_batch *batch, unsigned listener,
     batch_return_locked(inbox, batch, listener, rc);
     pthread_mutex_unlock(&inbox->lock);
 
-    batch_answer(batch, rc);
+    batch_answer(batch, rc, err);
 }
 
 /* A store that failed must have written something before it is said to work: a
@@ -172,14 +174,12 @@ commit(struct inbox *inbox, struct inbox_batch *batch, int has_failed,
 {
     const struct inbox_engine_ops *ops = inbox->engine->ops;
     int rc = RC_OK;
-    pthread_mutex_lock(&inbox->engine_lock);
     if (batch_is_empty(batch) || (has_failed && !batch_writes(batch))) {
         rc = ops->probe(inbox->engine, err);
     }
     if (rc == RC_OK && !batch_is_empty(batch)) {
         rc = ops->commit(inbox->engine, batch, err);
     }
-    pthread_mutex_unlock(&inbox->engine_lock);
     return rc;
 }
 

@@ -1,5 +1,5 @@
 /* core/inbox/writer.h: the inbox's inside: what waits for the writer, and the
- * thread that writes it; private to inbox.c, batch.c and writer.c.
+ * thread that writes it; private to inbox.c, enrol.c, batch.c and writer.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_INBOX_WRITER_H
 #define CORE_INBOX_WRITER_H
@@ -19,10 +19,11 @@ struct demand {
 };
 
 struct inbox {
-    struct inbox_engine *engine; /* the writer's, once it runs */
+    struct inbox_engine *engine; /* the writer's, once it runs; the others only
+                                    ask for room */
     pthread_t writer;
     int writer_runs;
-    int64_t retention_ms, min_free_bytes; /* as in the settings */
+    atomic_llong min_free_bytes; /* as in the settings */
 
     pthread_mutex_t lock;
     pthread_cond_t work; /* something for the writer */
@@ -31,8 +32,12 @@ struct inbox {
     struct inbox_result *results, **results_end;
     struct inbox_action *actions, **actions_end;
     struct inbox_lookup *lookups, **lookups_end;
+    struct inbox_roll *rolls, **rolls_end;
     struct demand *demands;
     size_t demand_count;
+    size_t demand_reserved; /* room for so many more */
+    int64_t retention_ms;   /* as in the settings */
+    int64_t prune_mono_ms;  /* when to remove old events next */
     int closing;
     int last_try; /* closing: what waits is being written, or cannot be */
     int failed;   /* the last transaction did not commit */
@@ -43,14 +48,12 @@ struct inbox {
 
     /* Of the writer's thread alone. */
     int64_t clock_offset_ms; /* of the wall clock to the time since boot */
-    int64_t prune_mono_ms;   /* when to remove old events next */
     int64_t prune_after_seq;
 
     atomic_llong room_mono_ms; /* when has_room was looked at */
     atomic_int has_room;
     atomic_llong turned_mono_ms; /* when the writer last went round */
     atomic_int busy;             /* it is inside a transaction */
-    pthread_mutex_t engine_lock; /* held around every call of the engine */
 };
 
 /** The writer's thread: takes what waits, commits it as one batch, tells who
@@ -90,7 +93,8 @@ void batch_settle_locked(struct inbox *inbox, struct inbox_batch *batch,
 void batch_return_locked(struct inbox *inbox, struct inbox_batch *batch,
                          unsigned listener, int rc);
 
-/** Tell who waits for a put or an action. */
-void batch_answer(struct inbox_batch *batch, int rc);
+/** Tell who waits for a put, an action or a roll.
+ * @param err  why not; may be NULL with RC_OK */
+void batch_answer(struct inbox_batch *batch, int rc, const struct error *err);
 
 #endif

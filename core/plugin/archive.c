@@ -223,6 +223,64 @@ archived_fini(struct archived *archived)
     memset(archived, 0, sizeof(*archived));
 }
 
+/* ---- Comparing ------------------------------------------------------ */
+
+/* Whether the file holds just that text. */
+static int
+is_text(int folder, const struct config *config)
+{
+    const size_t len = config->text != NULL ? config->text_len : 0;
+    struct stat st;
+    int fd = openat(folder, ARCHIVE_TEXT,
+                    O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    char *bytes = fstat(fd, &st) == 0 && (size_t)st.st_size == len
+                      ? calloc(len + 1, 1)
+                      : NULL;
+    int same = bytes != NULL && read(fd, bytes, len) == (ssize_t)len &&
+               (len == 0 || memcmp(bytes, config->text, len) == 0);
+    free(bytes);
+    close(fd);
+    return same;
+}
+
+static int
+is_list(const struct archive_list *list, const struct generation *generation)
+{
+    int same = list->count == generation->plugin_count;
+    for (size_t i = 0; i < list->count && same; i++) {
+        const struct plugin *plugin = &generation->plugins[i];
+        same = strcmp(list->lines[i].name, plugin->config->name) == 0 &&
+               strcmp(list->lines[i].digest, plugin->snapshot.digest) == 0;
+    }
+    return same;
+}
+
+int
+archive_is_same(const char *state_dir, long long number,
+                const struct generation *generation)
+{
+    char name[ARCHIVE_NAME_MAX];
+    struct archive_list list;
+    snprintf(name, sizeof(name), "%lld", number);
+    int parent = archive_open(state_dir, ARCHIVE_FOLDER);
+    int fd = parent < 0
+                 ? -1
+                 : openat(parent, name,
+                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int same = fd >= 0 && archive_list_read(&list, fd, NULL) == RC_OK &&
+               is_list(&list, generation) && is_text(fd, generation->config);
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (parent >= 0) {
+        close(parent);
+    }
+    return same;
+}
+
 /* ---- What it is made of --------------------------------------------- */
 
 /* Each text goes in behind its length, so that no two lists look alike. */

@@ -36,6 +36,11 @@ int archive_find(struct archived *out, const char *state_dir, long long number,
                  struct error *err);
 void archived_fini(struct archived *archived);
 
+/** Whether the one that is kept under that number is made of the same text and
+ * the same plugins; 0 also when that cannot be told. */
+int archive_is_same(const char *state_dir, long long number,
+                    const struct generation *generation);
+
 /** Remove what nobody will go back to: all but `keep`, the snapshots that
  * neither a kept one nor one of the generations `live` uses, and half-written
  * files. What cannot be removed is logged. Not while a generation is made or

@@ -156,27 +156,72 @@ generation_make(struct generation **out, struct config *config, const char *dir,
         return rc;
     }
     made->config = config;
-    made->number = 1;
     *out = made;
     return RC_OK;
 }
 
-int
-generation_register(struct generation *generation, struct inbox *inbox,
-                    struct error *err)
+static struct inbox_policy
+policy_of(const struct plugin *plugin)
 {
-    int rc = RC_OK;
-    for (size_t i = 0; i < generation->plugin_count && rc == RC_OK; i++) {
-        struct plugin *plugin = &generation->plugins[i];
-        struct inbox_policy policy = {
-            .name = plugin->config->name,
-            .order = (enum inbox_order)plugin->config->order,
-            .collapse_twins = plugin->config->collapse_twins,
-            .digest = plugin->snapshot.digest,
-        };
-        rc = inbox_register(inbox, &policy, &plugin->stored, err);
-        plugin->id = plugin->stored.id;
+    return (struct inbox_policy){
+        .name = plugin->config->name,
+        .order = (enum inbox_order)plugin->config->order,
+        .collapse_twins = plugin->config->collapse_twins,
+        .digest = plugin->snapshot.digest,
+    };
+}
+
+/* @param stored  out: room for all its plugins */
+static int
+enrol(const struct generation *generation, struct inbox *inbox,
+      struct inbox_plugin *stored, struct inbox_generation *record,
+      struct error *err)
+{
+    size_t count = generation->plugin_count;
+    struct inbox_policy *policies = calloc(count + 1, sizeof(*policies));
+    if (policies == NULL) {
+        return error_set(err, RC_NOMEM, "plugin: out of memory");
     }
+    for (size_t i = 0; i < count; i++) {
+        policies[i] = policy_of(&generation->plugins[i]);
+    }
+    struct inbox_enrolment enrolment = {.policies = policies,
+                                        .count = count,
+                                        .plugins = stored,
+                                        .generation = record};
+    int rc = inbox_enrol(inbox, &enrolment, err);
+    free(policies);
+    return rc;
+}
+
+int
+generation_enrol(struct generation *generation, struct inbox *inbox,
+                 struct inbox_generation *record, struct error *err)
+{
+    size_t count = generation->plugin_count;
+    struct inbox_plugin *stored = calloc(count + 1, sizeof(*stored));
+    int rc = stored != NULL ? enrol(generation, inbox, stored, record, err)
+                            : error_set(err, RC_NOMEM, "plugin: out of memory");
+    for (size_t i = 0; i < count && rc == RC_OK; i++) {
+        generation->plugins[i].stored = stored[i];
+        generation->plugins[i].id = stored[i].id;
+    }
+    if (rc == RC_OK) {
+        generation->number = (unsigned)record->number;
+    }
+    free(stored);
+    return rc;
+}
+
+int
+generation_restore(const struct generation *generation, struct inbox *inbox,
+                   struct inbox_generation *record, struct error *err)
+{
+    struct inbox_plugin *stored =
+        calloc(generation->plugin_count + 1, sizeof(*stored));
+    int rc = stored != NULL ? enrol(generation, inbox, stored, record, err)
+                            : error_set(err, RC_NOMEM, "plugin: out of memory");
+    free(stored); /* as they were */
     return rc;
 }
 

@@ -69,9 +69,19 @@ struct generation {
 int generation_make(struct generation **out, struct config *config,
                     const char *dir, int stop_fd, struct config_report *report);
 
-/** Give every plugin its number in the inbox. */
-int generation_register(struct generation *generation, struct inbox *inbox,
-                        struct error *err);
+/**
+ * Record it in the inbox as the one that serves, and give it and its plugins
+ * their numbers, in one transaction.
+ *
+ * @param record  what is recorded; its `number` is set
+ */
+int generation_enrol(struct generation *generation, struct inbox *inbox,
+                     struct inbox_generation *record, struct error *err);
+
+/** Record once more one that serves, after another was, or may have been,
+ * enrolled in vain. It keeps the number it had; its record gets a new one. */
+int generation_restore(const struct generation *generation, struct inbox *inbox,
+                       struct inbox_generation *record, struct error *err);
 
 /** One more holder. Returns `generation`. */
 struct generation *generation_hold(struct generation *generation);

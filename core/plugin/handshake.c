@@ -5,6 +5,7 @@
 #include "error.h"
 #include "log.h"
 #include "plugin/generation.h"
+#include "plugin/probe.h"
 #include "plugin/runner.h"
 #include "plugin/wire.h"
 
@@ -74,4 +75,28 @@ handshake_log(struct wire_frame *frame, const char *plugin)
                   "plugin", "says", "plugin=%s text=%s", plugin,
                   log_quote(&text, line, len));
     }
+}
+
+int
+handshake_explain(enum handshake_fault fault, const char *doing, int status,
+                  struct error *err)
+{
+    char end[64];
+    switch (fault) {
+    case HANDSHAKE_LATE:
+        return error_set(err, RC_INVALID, "%s takes more than %d s", doing,
+                         PROBE_TIMEOUT_MS / 1000);
+    case HANDSHAKE_NONSENSE:
+        return error_set(err, RC_INVALID,
+                         "%s: the runner spoke nonsense (does the plugin "
+                         "write to descriptor 3?)",
+                         doing);
+    case HANDSHAKE_CLOSED:
+        return error_set(err, RC_INVALID, "%s: the runner closed its socket",
+                         doing);
+    case HANDSHAKE_ENDED:
+        break;
+    }
+    runner_describe_end(status, end, sizeof(end));
+    return error_set(err, RC_INVALID, "%s ends the process: %s", doing, end);
 }

@@ -23,4 +23,21 @@ int handshake_ready(struct wire_frame *frame, struct error *err);
 /** Write a LOG frame that came outside of an event to our log. */
 void handshake_log(struct wire_frame *frame, const char *plugin);
 
+/** What can go wrong without a word from the runner. */
+enum handshake_fault {
+    HANDSHAKE_LATE = 0,     /* no answer within PROBE_TIMEOUT_MS */
+    HANDSHAKE_NONSENSE = 1, /* what came is no frame, or none of these */
+    HANDSHAKE_CLOSED = 2,   /* its socket is closed, and it goes on */
+    HANDSHAKE_ENDED = 3,    /* the process has ended */
+};
+
+/**
+ * Say in `err`, as RC_INVALID, what that tells about the plugin.
+ *
+ * @param doing   what it was at: "init()"
+ * @param status  of one that has ended, as of waitpid()
+ */
+int handshake_explain(enum handshake_fault fault, const char *doing, int status,
+                      struct error *err);
+
 #endif

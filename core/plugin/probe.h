@@ -8,7 +8,6 @@
 
 struct config_plugin;
 struct error;
-struct plugin;
 
 /** Time for loading a file, and again for init(). */
 #define PROBE_TIMEOUT_MS 10000
@@ -26,8 +25,5 @@ struct plugin;
  */
 int probe_load(const struct config_plugin *config, const char *path,
                int stop_fd, struct manifest *out, struct error *err);
-
-/** As probe_load(), and run init() with the plugin's options: does it start?*/
-int probe_init(const struct plugin *plugin, struct error *err);
 
 #endif

@@ -65,9 +65,12 @@ int runner_start(struct runner **out, const struct config_plugin *plugin,
 /** Free what the daemon has of it: for runner_start() and runner_reap(). */
 void runner_free(struct runner *runner);
 
-/** Where pegboard-runner is: beside this program. NULL (and err) if it is
- * not there. Static storage. */
-const char *runner_program(struct error *err);
+/** Room for the path of pegboard-runner. */
+#define RUNNER_PATH_MAX 4096
+
+/** Where pegboard-runner is: beside this program. From any thread.
+ * @return RC_OK, or RC_IO when it is not there */
+int runner_program(char path[RUNNER_PATH_MAX], struct error *err);
 
 /** Queue the frame built in runner->frame and send what the socket takes.
  * @return RC_OK, RC_CLOSED, RC_NOMEM */

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "plugin/generation.h"
 #include "plugin/handshake.h"
+#include "plugin/hearing.h"
 #include "plugin/probe.h"
 #include "plugin/runner.h"
 
@@ -23,16 +24,27 @@
  * says more than a SIGKILL of ours would. */
 #define END_MS 1000
 
-/* ---- Its states ------------------------------------------------------- */
+/* Reads from the socket of a runner that has ended: all that a socket holds. */
+#define LAST_WORDS_MAX 16
 
-static void
-watch(struct seat *seat, int fd, uint32_t events)
+/* ---- Its descriptors ------------------------------------------------ */
+
+void
+seat_watch(struct seat *seat, int fd, uint32_t events)
 {
     int epoll = seat->host->epoll;
     struct epoll_event event = {.events = events, .data.ptr = seat};
     if (fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
         epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
     }
+}
+
+static void
+watch_all(struct seat *seat)
+{
+    seat_watch(seat, seat->runner->socket, EPOLLIN);
+    seat_watch(seat, seat->runner->output, EPOLLIN);
+    seat_watch(seat, seat->runner->pid_fd, EPOLLIN);
 }
 
 static void
@@ -46,20 +58,9 @@ unwatch(const struct seat_host *host, const struct runner *runner)
     }
 }
 
-static void
-log_line(void *arg, const char *line, size_t len)
-{
-    struct seat *seat = arg;
-    struct log_value text;
-    unsigned dropped;
-    if (!log_limit_pass(&seat->lines, &dropped)) {
-        return;
-    }
-    log_write(LOG_WARN, "plugin", "prints", "plugin=%s text=%s",
-              seat->plugin->config->name, log_quote(&text, line, len));
-}
+/* ---- It did not work ------------------------------------------------ */
 
-/* Leave the seat empty for a while after a failure. */
+/* Leave the seat empty for a while. */
 static void
 pause_seat(struct seat *seat, const char *what, const char *why)
 {
@@ -69,13 +70,30 @@ pause_seat(struct seat *seat, const char *what, const char *why)
     }
     pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
     seat->failures++;
-    seat->state = SEAT_EMPTY;
     seat->due_ms = clock_mono_ms() + pause_ms;
+    snprintf(seat->host->why, sizeof(seat->host->why), "%s", why);
     struct log_value text;
     log_write(LOG_ERROR, "plugin", what,
               "plugin=%s detail=%s action=restart_in_%lld_ms",
-              seat->plugin->config->name, log_quote(&text, why, strlen(why)),
-              (long long)pause_ms);
+              seat->host->plugin->config->name,
+              log_quote(&text, why, strlen(why)), (long long)pause_ms);
+}
+
+/* Whoever asked for the runner is told, or it is tried again. */
+static void
+fail_seat(struct seat *seat, const char *what, const char *why)
+{
+    struct stage_plugin *outcome = seat->host->outcome;
+    seat->state = SEAT_EMPTY;
+    if (seat->host->state == SQUAD_RETIRED) {
+        return; /* nobody misses it */
+    }
+    if (outcome == NULL) {
+        pause_seat(seat, what, why);
+    } else if (!outcome->failed) { /* the first failure is told */
+        outcome->failed = 1;
+        snprintf(outcome->why, sizeof(outcome->why), "%s", why);
+    }
 }
 
 static void
@@ -84,7 +102,7 @@ await_end(struct seat *seat, int64_t due_ms)
     unwatch(seat->host, seat->runner);
     seat->state = SEAT_ENDING;
     seat->due_ms = due_ms;
-    watch(seat, seat->runner->pid_fd, EPOLLIN);
+    seat_watch(seat, seat->runner->pid_fd, EPOLLIN);
 }
 
 static void
@@ -96,133 +114,81 @@ kill_seat(struct seat *seat, const char *why)
 }
 
 static void
+kill_for(struct seat *seat, enum handshake_fault fault)
+{
+    struct error err;
+    handshake_explain(fault, seat->doing, 0, &err);
+    kill_seat(seat, err.text);
+}
+
+static void
 dismiss(struct seat *seat)
 {
     runner_quit(seat->runner);
     seat->state = SEAT_LEAVING;
     seat->due_ms = clock_mono_ms() + LEAVE_MS;
-    watch(seat, seat->runner->socket, EPOLLIN); /* what shutdown() says */
-    watch(seat, seat->runner->output, EPOLLIN);
-    watch(seat, seat->runner->pid_fd, EPOLLIN);
+    watch_all(seat); /* what shutdown() says */
 }
 
+/* ---- Its states ----------------------------------------------------- */
+
+/* What can be told of it before it serves. */
 static void
-start_seat(struct seat *seat)
+name_runner(struct runner *runner, const struct plugin *plugin)
+{
+    memcpy(runner->is.fingerprint, plugin->fingerprint,
+           sizeof(runner->is.fingerprint));
+    snprintf(runner->is.digest, sizeof(runner->is.digest), "%s",
+             plugin->snapshot.digest);
+}
+
+void
+seat_start(struct seat *seat)
+{
+    const struct plugin *plugin = seat->host->plugin;
+    struct error err;
+    seat->doing = "loading it";
+    seat->why[0] = '\0';
+    if (runner_start(&seat->runner, plugin->config, plugin->snapshot.path,
+                     &err) != RC_OK) {
+        fail_seat(seat, "cannot start a runner", err.text);
+        return;
+    }
+    name_runner(seat->runner, plugin);
+    seat->state = SEAT_LOADING;
+    seat->due_ms = clock_mono_ms() + PROBE_TIMEOUT_MS;
+    watch_all(seat);
+}
+
+/* Generations and plugins have their numbers once they serve, not before. */
+static void
+hand_over(struct seat *seat)
+{
+    const struct seat_host *host = seat->host;
+    const struct plugin *plugin = host->plugin;
+    struct runner *runner = seat->runner;
+    unwatch(host, runner);
+    runner->is.plugin = plugin->id;
+    runner->is.generation = host->generation->number;
+    seat->state = SEAT_SERVING;
+    seat->doing = NULL;
+    log_write(LOG_INFO, "plugin", "runner ready",
+              "plugin=%s version=\"%s\" pid=%d digest=%.12s generation=%u",
+              plugin->config->name, plugin->manifest.version, (int)runner->pid,
+              plugin->snapshot.digest, runner->is.generation);
+    host->ready_fn(host->ready_arg, runner);
+}
+
+/* Why the process has ended. */
+static void
+explain_end(struct seat *seat, int status)
 {
     struct error err;
-    if (runner_start(&seat->runner, seat->plugin->config,
-                     seat->plugin->snapshot.path, &err) != RC_OK) {
-        pause_seat(seat, "cannot start a runner", err.text);
-        return;
-    }
-    seat->state = SEAT_LOADING;
-    seat->served = 0;
-    seat->why[0] = '\0';
-    seat->due_ms = clock_mono_ms() + PROBE_TIMEOUT_MS;
-    watch(seat, seat->runner->socket, EPOLLIN);
-    watch(seat, seat->runner->output, EPOLLIN);
-    watch(seat, seat->runner->pid_fd, EPOLLIN);
-}
-
-static void
-serve_seat(struct seat *seat)
-{
-    unwatch(seat->host, seat->runner);
-    seat->state = SEAT_SERVING;
-    seat->served = 1;
-    seat->due_ms = INT64_MAX;
-    log_write(LOG_INFO, "plugin", "runner ready",
-              "plugin=%s version=\"%s\" pid=%d digest=%.12s",
-              seat->plugin->config->name, seat->plugin->manifest.version,
-              (int)seat->runner->pid, seat->plugin->snapshot.digest);
-    seat->host->ready_fn(seat->host->ready_arg, seat->plugin, seat->runner);
-}
-
-/* ---- A starting runner speaks --------------------------------------- */
-
-static void
-hear_output(struct seat *seat)
-{
-    struct runner *runner = seat->runner;
-    runner_output(runner, 0, log_line, seat);
-    if (runner->output_ended) {
-        epoll_ctl(seat->host->epoll, EPOLL_CTL_DEL, runner->output, NULL);
-    }
-}
-
-static int
-on_frame(struct seat *seat, struct wire_frame *frame, struct error *err)
-{
-    if (frame->header.type == WIRE_LOG) {
-        handshake_log(frame, seat->plugin->config->name);
-        return RC_OK;
-    }
-    if (seat->state == SEAT_LOADING) {
-        struct manifest manifest = {0};
-        int rc = handshake_manifest(frame, &manifest, err);
-        manifest_fini(&manifest); /* the same bytes: the same manifest */
-        if (rc == RC_OK) {
-            rc = handshake_init(seat->runner, seat->plugin);
-            watch(seat, seat->runner->socket,
-                  runner_is_writing(seat->runner) ? EPOLLIN | EPOLLOUT
-                                                  : EPOLLIN);
-            seat->state = SEAT_INIT;
-            seat->due_ms = clock_mono_ms() + PROBE_TIMEOUT_MS;
-        }
-        return rc;
-    }
-    int rc = handshake_ready(frame, err);
-    if (rc == RC_OK) {
-        serve_seat(seat);
-    }
-    return rc;
-}
-
-static void
-read_seat(struct seat *seat)
-{
-    struct error err = {.text = "the runner spoke nonsense"};
-    if (runner_is_writing(seat->runner)) {
-        runner_flush(seat->runner); /* its end shows when reading */
-        watch(seat, seat->runner->socket,
-              runner_is_writing(seat->runner) ? EPOLLIN | EPOLLOUT : EPOLLIN);
-    }
-    hear_output(seat);
-    int received = runner_receive(seat->runner);
-    int rc = RC_OK;
-    while (rc == RC_OK &&
-           (seat->state == SEAT_LOADING || seat->state == SEAT_INIT)) {
-        struct wire_frame frame;
-        rc = runner_frame(seat->runner, &frame);
-        if (rc == RC_OK) {
-            rc = on_frame(seat, &frame, &err);
-        }
-    }
-    if (seat->state != SEAT_LOADING && seat->state != SEAT_INIT) {
-        return;
-    }
-    if (rc != RC_OK && rc != RC_BUSY) {
-        kill_seat(seat, err.text);
-    } else if (received == RC_CLOSED) {
-        await_end(seat, clock_mono_ms() + END_MS);
-    } else if (received != RC_OK) {
-        kill_seat(seat, err.text);
-    }
-}
-
-/* What its shutdown() has to say. */
-static void
-hear_leaving(struct seat *seat)
-{
-    struct wire_frame frame;
-    hear_output(seat);
-    if (runner_receive(seat->runner) != RC_OK) {
-        epoll_ctl(seat->host->epoll, EPOLL_CTL_DEL, seat->runner->socket, NULL);
-    }
-    while (runner_frame(seat->runner, &frame) == RC_OK) {
-        if (frame.header.type == WIRE_LOG) {
-            handshake_log(&frame, seat->plugin->config->name);
-        }
+    if (seat->doing == NULL) {
+        runner_describe_end(status, seat->why, sizeof(seat->why));
+    } else {
+        handshake_explain(HANDSHAKE_ENDED, seat->doing, status, &err);
+        snprintf(seat->why, sizeof(seat->why), "%s", err.text);
     }
 }
 
@@ -231,28 +197,70 @@ static void
 collect_seat(struct seat *seat)
 {
     int status = 0;
-    int served = seat->served;
     enum seat_state was = seat->state;
     if (was == SEAT_LEAVING) {
-        hear_leaving(seat);
+        hearing_leave(seat);
     }
     unwatch(seat->host, seat->runner);
-    runner_output(seat->runner, 1, log_line, seat);
+    hearing_output(seat, 1);
     if (runner_reap(seat->runner, 0, &status) != RC_OK) {
-        watch(seat, seat->runner->pid_fd, EPOLLIN); /* not yet after all */
+        seat_watch(seat, seat->runner->pid_fd, EPOLLIN); /* not yet after all */
         return;
     }
     seat->runner = NULL;
-    if (was == SEAT_LEAVING || seat->host->stopping) {
+    if (was == SEAT_LEAVING) {
         seat->state = SEAT_EMPTY;
-        seat->due_ms = seat->host->stopping ? INT64_MAX : clock_mono_ms();
+        seat->due_ms = clock_mono_ms();
         return;
     }
     if (seat->why[0] == '\0') {
-        runner_describe_end(status, seat->why, sizeof(seat->why));
+        explain_end(seat, status);
     }
-    pause_seat(seat, served ? "runner ended" : "plugin does not start",
-               seat->why);
+    fail_seat(seat,
+              seat->doing == NULL ? "runner ended" : "plugin does not start",
+              seat->why);
+}
+
+/* Whether what the runner says is for us, besides what it says at its end. */
+static int
+is_heard(const struct seat *seat)
+{
+    return seat->state == SEAT_LOADING || seat->state == SEAT_INIT ||
+           seat->state == SEAT_PARKED;
+}
+
+static void
+hear(struct seat *seat)
+{
+    struct error err;
+    int rc = hearing_start(seat, &err);
+    if (rc == RC_CLOSED) {
+        await_end(seat, clock_mono_ms() + END_MS);
+    } else if (rc != RC_OK) {
+        kill_seat(seat, err.text);
+    } else {
+        seat_serve(seat);
+    }
+}
+
+/* ---- For its squad -------------------------------------------------- */
+
+int64_t
+seat_due_ms(const struct seat *seat)
+{
+    switch (seat->state) {
+    case SEAT_EMPTY:
+        return seat->host->state == SQUAD_SERVING ? seat->due_ms : INT64_MAX;
+    case SEAT_PARKED:
+    case SEAT_SERVING:
+        return INT64_MAX;
+    case SEAT_LOADING:
+    case SEAT_INIT:
+    case SEAT_LEAVING:
+    case SEAT_ENDING:
+        break;
+    }
+    return seat->due_ms;
 }
 
 void
@@ -260,24 +268,34 @@ seat_on_deadline(struct seat *seat)
 {
     switch (seat->state) {
     case SEAT_EMPTY:
-        if (!seat->host->stopping) {
-            start_seat(seat);
-        }
+        seat_start(seat);
         break;
     case SEAT_LOADING:
     case SEAT_INIT:
-        kill_seat(seat, "it takes too long");
+        kill_for(seat, HANDSHAKE_LATE);
         break;
     case SEAT_LEAVING:
         log_write(LOG_WARN, "plugin", "runner does not leave",
-                  "plugin=%s action=kill", seat->plugin->config->name);
+                  "plugin=%s action=kill", seat->host->plugin->config->name);
         kill_seat(seat, "");
         break;
     case SEAT_ENDING:
-        kill_seat(seat, "it closed its socket");
+        kill_for(seat, HANDSHAKE_CLOSED);
         break;
+    case SEAT_PARKED:
     case SEAT_SERVING:
         break;
+    }
+}
+
+/* What it said before it ended says more than its end. */
+static void
+hear_out(struct seat *seat)
+{
+    for (int n = 0;
+         n < LAST_WORDS_MAX && is_heard(seat) && runner_has_news(seat->runner);
+         n++) {
+        hear(seat);
     }
 }
 
@@ -288,14 +306,26 @@ seat_on_event(struct seat *seat)
     if (seat->runner == NULL || seat->state == SEAT_SERVING) {
         return; /* earlier news of this round dealt with it */
     }
-    if (seat->state == SEAT_LOADING || seat->state == SEAT_INIT) {
-        read_seat(seat);
+    if (is_heard(seat)) {
+        hear(seat);
     } else if (seat->state == SEAT_LEAVING) {
-        hear_leaving(seat);
+        hearing_leave(seat);
     }
-    if (seat->state != SEAT_SERVING && seat->runner != NULL &&
-        runner_ended(seat->runner, &status) == RC_OK) {
+    if (seat->state == SEAT_SERVING ||
+        runner_ended(seat->runner, &status) != RC_OK) {
+        return;
+    }
+    hear_out(seat);
+    if (seat->state != SEAT_SERVING) {
         collect_seat(seat);
+    }
+}
+
+void
+seat_serve(struct seat *seat)
+{
+    if (seat->state == SEAT_PARKED && seat->host->state == SQUAD_SERVING) {
+        hand_over(seat);
     }
 }
 
@@ -307,6 +337,7 @@ seat_return(struct seat *seat, int ended, unsigned long handled)
     }
     if (ended) {
         seat->state = SEAT_ENDING;
+        seat->due_ms = INT64_MAX;
         collect_seat(seat);
     } else {
         dismiss(seat);
@@ -317,15 +348,28 @@ void
 seat_recover(struct seat *seat)
 {
     seat->failures = 0;
-    if (seat->state == SEAT_EMPTY && !seat->host->stopping) {
+    if (seat->state == SEAT_EMPTY) {
         seat->due_ms = clock_mono_ms();
     }
 }
 
 void
-seat_stop(struct seat *seat)
+seat_retire(struct seat *seat)
 {
     if (seat->state == SEAT_LOADING || seat->state == SEAT_INIT) {
         kill_seat(seat, ""); /* it has handled nothing yet */
+    } else if (seat->state == SEAT_PARKED) {
+        dismiss(seat);
+    }
+}
+
+void
+seat_clear(struct seat *seat)
+{
+    if (seat->runner != NULL) {
+        runner_kill(seat->runner);
+        runner_reap(seat->runner, 1, NULL);
+        seat->runner = NULL;
+        seat->state = SEAT_EMPTY;
     }
 }

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "plugin/durable.h"
 #include "plugin/elf.h"
+#include "plugin/held.h"
 #include "stripe/digest.h"
 
 #include <errno.h>
@@ -52,14 +53,16 @@ stat_in_new_tick(int fd, struct stat *st)
     }
 }
 
-/* mtime can be set to anything; ctime cannot. */
+/* mtime can be set to anything; ctime cannot, but changes also when another
+ * file takes over the name, and that leaves the bytes of this one alone. */
 static int
 is_unchanged(const struct stat *a, const struct stat *b)
 {
     return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-           a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+           (a->st_nlink != b->st_nlink ||
+            (a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+             a->st_ctim.tv_nsec == b->st_ctim.tv_nsec));
 }
 
 /* Fill `data` from the file, and one byte more if it is there: then it has
@@ -84,6 +87,9 @@ read_up_to(int fd, char *data, size_t room)
     return (ssize_t)got;
 }
 
+/* A write() that goes on when we begin leaves no trace when it ends: stamps are
+ * made when it begins. Hence who has the file open counts, where that can be
+ * known; whoever opens it later changes its stamps. */
 static int
 read_open(int fd, const char *path, char **bytes, size_t *len,
           struct error *err)
@@ -101,10 +107,11 @@ read_open(int fd, const char *path, char **bytes, size_t *len,
         return error_set(err, RC_NOMEM, "%s: out of memory", path);
     }
     int rc = RC_OK;
+    int is_held = held_for_writing(fd);
     ssize_t got = read_up_to(fd, data, (size_t)before.st_size + 1);
     if (got < 0) {
         rc = error_errno(err, RC_IO, errno, "%s: cannot read", path);
-    } else if (got != before.st_size || fstat(fd, &after) != 0 ||
+    } else if (is_held || got != before.st_size || fstat(fd, &after) != 0 ||
                !is_unchanged(&before, &after)) {
         rc = error_set(err, RC_INVALID,
                        "%s: changed while it was read, so somebody is writing "

@@ -17,25 +17,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *
-runner_program(struct error *err)
+int
+runner_program(char path[RUNNER_PATH_MAX], struct error *err)
 {
-    static char path[4096];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 32);
+    static const char name[] = "pegboard-runner";
+    ssize_t len =
+        readlink("/proc/self/exe", path, RUNNER_PATH_MAX - sizeof(name));
     if (len < 0) {
-        error_errno(err, RC_IO, errno, "plugin: cannot find this program");
-        return NULL;
+        return error_errno(err, RC_IO, errno,
+                           "plugin: cannot find this program");
     }
     path[len] = '\0';
     char *slash = strrchr(path, '/');
-    strcpy(slash + 1, "pegboard-runner");
+    strcpy(slash + 1, name);
     if (access(path, X_OK) != 0) {
-        error_errno(err, RC_IO, errno,
-                    "plugin: no runner at %s (it belongs beside pegboard)",
-                    path);
-        return NULL;
+        return error_errno(err, RC_IO, errno,
+                           "plugin: no runner at %s (it belongs beside "
+                           "pegboard)",
+                           path);
     }
-    return path;
+    return RC_OK;
 }
 
 static void
@@ -173,9 +174,10 @@ int
 runner_start(struct runner **out, const struct config_plugin *plugin,
              const char *path, struct error *err)
 {
-    const char *program = runner_program(err);
-    if (program == NULL) {
-        return RC_IO;
+    char program[RUNNER_PATH_MAX];
+    int rc = runner_program(program, err);
+    if (rc != RC_OK) {
+        return rc;
     }
     struct runner *runner = calloc(1, sizeof(*runner));
     char **env = make_environment(plugin);
@@ -188,7 +190,7 @@ runner_start(struct runner **out, const struct config_plugin *plugin,
     runner->socket = runner->output = runner->pid_fd = -1;
 
     int child_socket = -1, child_output = -1;
-    int rc = open_channels(runner, &child_socket, &child_output, err);
+    rc = open_channels(runner, &child_socket, &child_output, err);
     if (rc == RC_OK && (move_above_3(&child_socket) != RC_OK ||
                         move_above_3(&child_output) != RC_OK)) {
         rc = error_errno(err, RC_IO, errno, "plugin %s: no descriptors",

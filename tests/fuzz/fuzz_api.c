@@ -88,11 +88,17 @@ set_up(void)
         const struct inbox_policy policy = {
             .name = names[i], .order = INBOX_OBJECT, .digest = ""};
         struct inbox_plugin plugin;
-        require(inbox_register(inbox, &policy, &plugin, NULL) == RC_OK);
+        struct inbox_generation generation = {.inputs = ""};
+        struct inbox_enrolment enrolment = {.policies = &policy,
+                                            .count = 1,
+                                            .plugins = &plugin,
+                                            .generation = &generation};
+        require(inbox_enrol(inbox, &enrolment, NULL) == RC_OK);
         plugins[i] = plugin.id;
     }
     fill(plugins);
-    const struct api_settings settings = {.inbox = inbox, .config = &config};
+    const struct api_settings settings = {
+        .inbox = inbox, .config = &config, .inbox_path = path};
     require(api_open(&api, &settings, NULL) == RC_OK);
     atexit(clean_up);
 }

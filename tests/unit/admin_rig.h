@@ -12,6 +12,7 @@
 #include "inbox/inbox.h"
 #include "log.h"
 #include "plugin/generation.h"
+#include "plugin/serving.h"
 #include "stripe/event.h"
 
 #include <cjson/cJSON.h>
@@ -23,9 +24,12 @@ enum { ALPHA = 1, BETA = 2, GONE = 4 };
 struct rig {
     struct config *config;
     struct inbox *inbox;
-    struct generation generation;
+    char inbox_path[PATH_MAX];
+    struct serving serving;
+    struct generation generation; /* that serves first; never freed */
     struct plugin plugins[2];
-    uint32_t ids[3]; /* of alpha, beta, gone */
+    struct reload *reload; /* what the API gets; NULL */
+    uint32_t ids[3];       /* of alpha, beta, gone */
     struct api *api;
     struct api_answer answer; /* of the last ask() */
     sem_t claimed;
@@ -54,7 +58,12 @@ rig_register(const char *name)
 {
     const struct inbox_policy policy = {.name = name, .digest = ""};
     struct inbox_plugin plugin = {0};
-    assert_int_equal(inbox_register(rig.inbox, &policy, &plugin, NULL), RC_OK);
+    struct inbox_generation generation = {.inputs = ""};
+    struct inbox_enrolment enrolment = {.policies = &policy,
+                                        .count = 1,
+                                        .plugins = &plugin,
+                                        .generation = &generation};
+    assert_int_equal(inbox_enrol(rig.inbox, &enrolment, NULL), RC_OK);
     return plugin.id;
 }
 
@@ -62,9 +71,11 @@ static inline void
 rig_open_api(int offline)
 {
     const struct api_settings settings = {.inbox = rig.inbox,
-                                          .config = rig.config,
-                                          .generation =
-                                              offline ? NULL : &rig.generation};
+                                          .config = offline ? rig.config : NULL,
+                                          .inbox_path = rig.inbox_path,
+                                          .serving =
+                                              offline ? NULL : &rig.serving,
+                                          .reload = rig.reload};
     struct error err = {0};
     if (api_open(&rig.api, &settings, &err) != RC_OK) {
         fail_msg("%s", err.text);
@@ -112,6 +123,11 @@ rig_open(void **state)
                                          .config = rig.config,
                                          .plugins = rig.plugins,
                                          .plugin_count = 2};
+    atomic_init(&rig.generation.holders, 1);
+    serving_init(&rig.serving);
+    serving_set(&rig.serving, generation_hold(&rig.generation));
+    snprintf(rig.inbox_path, sizeof(rig.inbox_path), "%s",
+             rig.config->inbox_path);
     rig_open_api(0);
     return 0;
 }
@@ -122,6 +138,8 @@ rig_close(void **state)
     api_answer_fini(&rig.answer);
     api_close(rig.api);
     inbox_close(rig.inbox);
+    serving_fini(&rig.serving);
+    assert_int_equal(atomic_load(&rig.generation.holders), 1);
     config_close(rig.config);
     free(rig.claim);
     sem_destroy(&rig.claimed);

@@ -77,10 +77,11 @@ static inline void
 dump_plugin(FILE *out, const struct model_plugin *p)
 {
     const struct inbox_plugin *s = &p->state;
-    fprintf(out, "plugin %u %s %d %s %lld %lld %s %lld %lld %lld\n", s->id,
-            p->name, (int)p->order, p->digest, (long long)s->paused_ms,
-            (long long)s->paused_until_ms, s->reason, (long long)s->held_ms,
-            (long long)s->held_since_ms, (long long)p->kv_bytes);
+    fprintf(out, "plugin %u %s %d %d %s %lld %lld %s %lld %lld %lld\n", s->id,
+            p->name, (int)p->order, p->collapse_twins, p->digest,
+            (long long)s->paused_ms, (long long)s->paused_until_ms, s->reason,
+            (long long)s->held_ms, (long long)s->held_since_ms,
+            (long long)p->kv_bytes);
 }
 
 static inline void
@@ -93,6 +94,16 @@ dump_job(FILE *out, const struct inbox_job *j)
             (long long)j->rate, (long long)j->total, (long long)j->moved,
             (long long)j->after.seq, j->after.plugin, (long long)j->done,
             (long long)j->dead);
+}
+
+static inline void
+dump_generation(FILE *out, const struct inbox_generation *g)
+{
+    if (g->number != 0) {
+        fprintf(out, "generation %lld %lld %lld %d %s\n", (long long)g->number,
+                (long long)g->previous, (long long)g->committed_ms,
+                g->is_rollback, g->inputs);
+    }
 }
 
 /* Lines in the order of their text: rows have no order of their own. */
@@ -153,6 +164,7 @@ dump_model(const struct inbox_model *m)
     for (size_t i = 0; i < rows->job_count; i++) {
         dump_job(out, &rows->jobs[i]);
     }
+    dump_generation(out, &rows->generation);
     fclose(out);
     return sorted_lines(text);
 }
@@ -180,12 +192,14 @@ static const char *const dump_queries[] = {
     " coalesce(signal, 0), coalesce(evidence, ''), coalesce(digest, ''),"
     " coalesce(generation, 0)) FROM attempt",
     "SELECT printf('key %d %s %s', plugin, key, hex(value)) FROM kv",
-    "SELECT printf('plugin %d %s %d %s %d %d %s %d %d %d', id, name, ord,"
-    " digest, paused_ms, paused_until_ms, reason, held_ms, held_since_ms,"
+    "SELECT printf('plugin %d %s %d %d %s %d %d %s %d %d %d', id, name, ord,"
+    " collapse, digest, paused_ms, paused_until_ms, reason, held_ms, held_since_ms,"
     " kv_bytes) FROM plugin",
     "SELECT printf('job %d %s %s %s %s %d %d %d %d %d %d %d %d %d', id, kind,"
     " state, reason, filter, created_ms, ended_ms, rate, total, moved,"
     " after_seq, after_plugin, done, dead) FROM job",
+    "SELECT printf('generation %d %d %d %d %s', number, previous,"
+    " committed_ms, is_rollback, inputs) FROM generation",
 };
 
 static inline char *

@@ -115,16 +115,37 @@ result_of(const struct inbox_claim *claim, enum inbox_outcome outcome,
 
 /* ---- An engine ------------------------------------------------------ */
 
+/* Enrol a generation of that one plugin. */
 static inline struct inbox_plugin
 register_at(struct inbox_engine *engine, const struct inbox_policy *policy,
             int64_t now_ms)
 {
     struct inbox_plugin plugin = {0};
+    struct inbox_generation generation = {.inputs = ""};
+    struct inbox_enrolment enrolment = {.policies = policy,
+                                        .count = 1,
+                                        .plugins = &plugin,
+                                        .generation = &generation};
+    struct inbox_roll roll = {.enrolment = &enrolment};
+    struct inbox_batch batch = {.roll = &roll, .now_ms = now_ms};
     struct error err = {0};
-    if (engine->ops->register_plugin(engine, policy, now_ms, &plugin, &err) !=
-        RC_OK) {
+    if (engine->ops->commit(engine, &batch, &err) != RC_OK) {
         fail_msg("%s", err.text);
     }
+    return plugin;
+}
+
+/* The same, of a running inbox; id 0 when it failed. */
+static inline struct inbox_plugin
+enrol_one(struct inbox *inbox, const struct inbox_policy *policy)
+{
+    struct inbox_plugin plugin = {0};
+    struct inbox_generation generation = {.inputs = ""};
+    struct inbox_enrolment enrolment = {.policies = policy,
+                                        .count = 1,
+                                        .plugins = &plugin,
+                                        .generation = &generation};
+    inbox_enrol(inbox, &enrolment, NULL);
     return plugin;
 }
 

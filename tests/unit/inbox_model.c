@@ -30,6 +30,9 @@ apply(struct inbox_model *m, struct inbox_batch *batch)
     if (batch->jump_ms != 0) {
         model_jump(m, batch->jump_ms);
     }
+    if (batch->roll != NULL) {
+        model_roll(m, batch->roll, batch->now_ms);
+    }
     for (struct inbox_put *put = batch->puts; put; put = put->next) {
         model_put(m, put);
         puts++;
@@ -81,7 +84,8 @@ model_commit(struct inbox_engine *engine, struct inbox_batch *batch,
     struct inbox_model *m = (struct inbox_model *)(void *)engine;
     int rc = RC_OK;
     pthread_mutex_lock(&m->lock);
-    m->calls.commits++;
+    m->calls.commits += batch->roll == NULL;
+    m->calls.rolls += batch->roll != NULL;
     while (m->hold) {
         m->held = 1;
         pthread_cond_broadcast(&m->changed);
@@ -121,56 +125,6 @@ model_probe(struct inbox_engine *engine, struct error *err)
     return rc;
 }
 
-static struct model_plugin *
-plugin_named(struct inbox_model *m, const char *name)
-{
-    for (size_t i = 0; i < m->rows.plugin_count; i++) {
-        if (strcmp(m->rows.plugins[i].name, name) == 0) {
-            return &m->rows.plugins[i];
-        }
-    }
-    MODEL_APPEND(m->rows.plugins, m->rows.plugin_count,
-                 (struct model_plugin){.order = INBOX_ANY});
-    struct model_plugin *p = &m->rows.plugins[m->rows.plugin_count - 1];
-    snprintf(p->name, sizeof(p->name), "%s", name);
-    p->state.id = (uint32_t)m->rows.plugin_count;
-    return p;
-}
-
-static void
-forget_crashes(struct inbox_model *m, uint32_t plugin)
-{
-    for (size_t i = 0; i < m->rows.delivery_count; i++) {
-        if (m->rows.deliveries[i].plugin == plugin) {
-            m->rows.deliveries[i].crashes = 0;
-        }
-    }
-}
-
-static int
-model_register_plugin(struct inbox_engine *engine,
-                      const struct inbox_policy *policy, int64_t now_ms,
-                      struct inbox_plugin *out, struct error *err)
-{
-    struct inbox_model *m = (struct inbox_model *)(void *)engine;
-    (void)now_ms;
-    (void)err;
-    pthread_mutex_lock(&m->lock);
-    struct model_plugin *p = plugin_named(m, policy->name);
-    p->collapse_twins = policy->collapse_twins;
-    if (p->order != policy->order) {
-        p->order = policy->order;
-        model_relane(m, p->state.id);
-    }
-    if (policy->digest[0] != '\0' && strcmp(p->digest, policy->digest) != 0) {
-        snprintf(p->digest, sizeof(p->digest), "%s", policy->digest);
-        forget_crashes(m, p->state.id);
-    }
-    *out = p->state;
-    pthread_mutex_unlock(&m->lock);
-    return RC_OK;
-}
-
 static int
 model_has_room(struct inbox_engine *engine, int64_t min_free)
 {
@@ -190,7 +144,6 @@ model_close(struct inbox_engine *engine)
 
 static const struct inbox_engine_ops model_ops = {
     .commit = model_commit,
-    .register_plugin = model_register_plugin,
     .probe = model_probe,
     .has_room = model_has_room,
     .close = model_close,

@@ -39,6 +39,8 @@ struct model_delivery {
     enum inbox_state state;
     enum inbox_class class;
     uint32_t attempt, spared, crashes;
+    uint32_t began_with; /* crashes, when it was claimed */
+    int is_former;       /* the plugin is another program since */
     int64_t lease, due_ms;
     int64_t first_ms; /* 0: none */
     int64_t held_ms, job;
@@ -85,11 +87,12 @@ struct model_rows {
     size_t event_count, receipt_count, attempt_count, delivery_count, key_count,
         job_count, plugin_count;
     int64_t last_version;
+    struct inbox_generation generation; /* the last */
 };
 
 /* What came to the engine, failed or not. */
 struct model_calls {
-    unsigned commits, probes;
+    unsigned commits, rolls, probes;
     unsigned most_puts, most_results; /* in one commit */
     int closed;
 };

@@ -166,6 +166,26 @@ bury(struct inbox_model *m, struct model_delivery *d,
     d->cause = model_keep_text(m, cause);
 }
 
+/* How many runners it has taken along. What an attempt began with counts no
+ * more if the plugin has become another program since; its own crash does, as
+ * the first, and so is not the last that it may have. */
+static void
+count_crashes(struct model_delivery *d, struct inbox_result *r)
+{
+    d->crashes = r->crashes;
+    if (!d->is_former) {
+        return;
+    }
+    d->crashes = r->crashes > d->began_with ? r->crashes - d->began_with : 0;
+    int is_crash = r->outcome == INBOX_CRASH || r->outcome == INBOX_TIMEOUT;
+    if (is_crash && r->next == INBOX_BURY && !r->is_last && d->began_with > 0) {
+        size_t len = strlen(r->note);
+        snprintf(r->note + len, sizeof(r->note) - len,
+                 "; runs again: the plugin is another program now");
+        r->next = INBOX_AGAIN;
+    }
+}
+
 /* What becomes of the delivery, after its attempt is logged. */
 static void
 move_on(struct inbox_model *m, struct model_delivery *d,
@@ -218,7 +238,7 @@ model_result(struct inbox_model *m, const struct inbox_result *result,
     if (r.outcome == INBOX_DONE && r.changes != NULL) {
         apply_changes(m, &r, batch->now_ms);
     }
-    d->crashes = r.crashes;
+    count_crashes(d, &r);
     d->spared += r.spare != 0;
     log_result(m, &r, d->attempt);
     move_on(m, d, &r, batch);
@@ -329,6 +349,8 @@ lease(const struct inbox_model *m, struct model_delivery *d, int64_t now_ms)
     d->state = INBOX_LEASED;
     d->attempt++;
     d->lease++;
+    d->began_with = d->crashes;
+    d->is_former = 0;
     if (d->first_ms == 0) {
         const struct inbox_plugin *held = &p->state;
         d->first_ms = now_ms;

@@ -299,7 +299,7 @@ is_first(const struct inbox_model *m, const struct model_delivery *d)
     for (size_t i = 0; i < m->rows.delivery_count; i++) {
         const struct model_delivery *other = &m->rows.deliveries[i];
         if (same_lane(m, other, lane, d->plugin) &&
-            (other->state == INBOX_LEASED ||
+            ((other->state == INBOX_LEASED && d->state != INBOX_WAITING) ||
              (in_line(m, other) && other->seq < d->seq))) {
             return 0;
         }

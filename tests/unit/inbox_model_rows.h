@@ -89,6 +89,9 @@ void model_relane(struct inbox_model *m, uint32_t plugin);
 /* inbox_model_put.c */
 void model_put(struct inbox_model *m, struct inbox_put *put);
 
+/* inbox_model_enrol.c */
+void model_roll(struct inbox_model *m, struct inbox_roll *roll, int64_t now_ms);
+
 /* inbox_model_claim.c */
 void model_result(struct inbox_model *m, const struct inbox_result *result,
                   struct inbox_batch *batch);

@@ -18,6 +18,7 @@
 #define ACTIONS_MAX     2
 #define ITEMS_MAX       8
 #define LOOKUPS_MAX     3
+#define WISHES_MAX      4 /* of a plugin */
 #define CLAIMS_KNOWN    64
 #define JOBS_KNOWN      8
 #define TIME_OF_STEP_MS 100
@@ -28,8 +29,8 @@ struct pair {
     struct inbox_engine *engines[2];        /* model, SQLite */
     struct inbox_claim known[CLAIMS_KNOWN]; /* only numbers count */
     size_t known_count;
-    enum inbox_order orders[PLUGINS + 1];
-    int collapse[PLUGINS + 1], digests[PLUGINS + 1];
+    struct inbox_policy policies[PLUGINS]; /* as enrolled last */
+    int64_t generation;
     unsigned turns[PLUGINS + 1];
     int64_t seen[2][PLUGINS + 1][KEYS]; /* versions, by side */
     int64_t jobs, prune_after, last_seq, jumped_ms;
@@ -41,6 +42,15 @@ struct deed {
     struct inbox_action action;
     struct inbox_item items[ITEMS_MAX];
     struct inbox_job job;
+};
+
+/* One enrolment with all that it borrows. */
+struct roll_call {
+    struct inbox_roll roll;
+    struct inbox_enrolment enrolment;
+    struct inbox_policy policies[PLUGINS];
+    struct inbox_plugin plugins[PLUGINS];
+    struct inbox_generation generation, last;
 };
 
 /* One result with all that it borrows. */
@@ -55,9 +65,12 @@ struct step {
     struct end ends[2][RESULTS_MAX];
     struct deed deeds[2][ACTIONS_MAX];
     struct inbox_lookup lookups[2][LOOKUPS_MAX];
+    struct roll_call rolls[2];
     struct inbox_want wants[2][PLUGINS];
+    struct inbox_item claims[PLUGINS * WISHES_MAX]; /* that both made */
+    size_t claimed;
     struct inbox_batch batches[2];
-    unsigned puts, results, actions, look_ups;
+    unsigned puts, results, actions, look_ups, roll_calls;
     size_t want_count;
 };
 
@@ -190,7 +203,7 @@ random_verdict(const struct pair *pair, struct inbox_result *r)
     r->started_ms = pair->now_ms;
     r->duration_us = below(1000);
     r->spare = below(4) == 0;
-    r->crashes = below(3);
+    r->crashes = r->outcome == INBOX_CRASH || r->outcome == INBOX_TIMEOUT;
     r->signal = (int)below(12);
     r->generation = below(5);
     snprintf(r->digest, sizeof(r->digest), "%s", below(2) ? "abcd" : "");
@@ -219,6 +232,7 @@ random_result(struct pair *pair, struct inbox_result *r)
     r->attempt = claim->attempt;
     r->lease = claim->lease;
     r->job = claim->job;
+    r->crashes += claim->crashes;
     if (below(4) != 0) { /* else it is said again later: stale then */
         pair->known[i] = pair->known[--pair->known_count];
     }
@@ -338,69 +352,12 @@ random_wants(const struct pair *pair, struct step *step)
     for (uint32_t plugin = 1; plugin <= PLUGINS; plugin++) {
         if (below(2)) {
             struct inbox_want want = {.plugin = plugin,
-                                      .count = below(5),
+                                      .count = below(WISHES_MAX + 1),
                                       .turn = pair->turns[plugin]};
             step->wants[0][step->want_count] = want;
             step->wants[1][step->want_count++] = want;
         }
     }
-}
-
-/* ---- A step --------------------------------------------------------- */
-
-static inline void
-random_step(struct pair *pair, struct step *step)
-{
-    static const int64_t jumps[] = {DAY_MS, -DAY_MS, 700, -300};
-    memset(step, 0, sizeof(*step));
-    struct inbox_batch batch = {.prune.after_seq = pair->prune_after};
-    if (below(12) == 0) {
-        batch.jump_ms = jumps[below(COUNT(jumps))];
-        pair->now_ms += batch.jump_ms;
-    }
-    if (below(5) == 0) {
-        batch.prune.before_ms = pair->now_ms - below(30 * TIME_OF_STEP_MS);
-        batch.prune.limit = 1 + below(10);
-    }
-    batch.now_ms = pair->now_ms;
-    batch.wants = NULL;
-    random_puts(pair, step);
-    random_results(pair, step);
-    random_actions(pair, step);
-    random_lookups(step);
-    random_wants(pair, step);
-    step->batches[0] = step->batches[1] = batch;
-}
-
-static inline int
-commit_side(struct pair *pair, struct step *step, int side)
-{
-    struct inbox_batch *batch = &step->batches[side];
-    batch->wants = step->wants[side];
-    batch->want_count = step->want_count;
-    for (unsigned i = step->puts; i-- > 0;) {
-        step->arrivals[side][i].put.next = batch->puts;
-        batch->puts = &step->arrivals[side][i].put;
-    }
-    for (unsigned i = step->results; i-- > 0;) {
-        step->ends[side][i].result.link = batch->results;
-        batch->results = &step->ends[side][i].result;
-    }
-    for (unsigned i = step->actions; i-- > 0;) {
-        step->deeds[side][i].action.next = batch->actions;
-        batch->actions = &step->deeds[side][i].action;
-    }
-    for (unsigned i = step->look_ups; i-- > 0;) {
-        step->lookups[side][i].next = batch->lookups;
-        batch->lookups = &step->lookups[side][i];
-    }
-    struct inbox_engine *engine = pair->engines[side];
-    struct error err = {0};
-    int rc = engine->ops->commit(engine, batch, &err);
-    if (rc != RC_OK && strstr(err.text, "broken") == NULL) {
-        fail_msg("side %d: %s", side, err.text);
-    }
-    return rc;
 }
 
 #endif

@@ -18,6 +18,7 @@ struct rig {
     struct inbox *inbox;
     struct inbox_model *model; /* NULL on SQLite */
     uint32_t plugin;           /* one that exists */
+    uint64_t commits;          /* of opening */
     struct inbox_settings settings;
 
     pthread_mutex_t lock; /* guards what came */
@@ -141,7 +142,6 @@ static inline int
 open_inbox(struct rig *rig)
 {
     struct inbox_policy policy = {.name = "first", .digest = ""};
-    struct inbox_plugin plugin = {0};
     rig->settings.path = inbox_path;
     if (rig->model != NULL
             ? inbox_start(&rig->inbox, &rig->model->base, &rig->settings, NULL)
@@ -149,9 +149,11 @@ open_inbox(struct rig *rig)
         return -1;
     }
     listen_to(rig);
-    int rc = inbox_register(rig->inbox, &policy, &plugin, NULL);
-    rig->plugin = plugin.id;
-    return rc;
+    rig->plugin = enrol_one(rig->inbox, &policy).id;
+    struct inbox_stats stats;
+    inbox_stats(rig->inbox, &stats);
+    rig->commits = stats.commits;
+    return rig->plugin != 0 ? 0 : -1;
 }
 
 static inline int
@@ -298,6 +300,13 @@ stats_of(struct rig *rig)
     struct inbox_stats stats;
     inbox_stats(rig->inbox, &stats);
     return stats;
+}
+
+/* Those since the inbox was opened. */
+static inline uint64_t
+commits_of(struct rig *rig)
+{
+    return stats_of(rig).commits - rig->commits;
 }
 
 #endif

@@ -88,6 +88,13 @@ set_order(struct stage *stage, enum inbox_order order)
     assert_int_equal(register_first(stage).id, 1);
 }
 
+static inline void
+set_digest(struct stage *stage, const char *digest)
+{
+    stage->digest = digest;
+    assert_int_equal(register_first(stage).id, 1);
+}
+
 /* A new process on the same rows. */
 static inline void
 restart_stage(struct stage *stage)

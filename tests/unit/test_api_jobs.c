@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "admin_rig.h"
 
+#include "admin/call.h"
+
 #include "inbox/view.h"
 
 static int
@@ -383,13 +385,11 @@ static void
 step_that_fails_is_shown_and_tried_again(void **state)
 {
     (void)state;
-    char *path = rig.config->inbox_path;
-    char nowhere[] = "no/such/inbox.db";
     bury_many(1);
     assert_int_equal(ask("POST", "/replays", "{\"state\":\"dead\"}"), 202);
-    rig.config->inbox_path = nowhere;
+    rig.api->settings.inbox_path = "no/such/inbox.db";
     int64_t next_ms = api_turn(rig.api);
-    rig.config->inbox_path = path;
+    rig.api->settings.inbox_path = rig.config->inbox_path;
     assert_in_range(next_ms - clock_mono_ms(), 900, 1000);
     assert_int_equal(ask("GET", "/jobs/job_1", NULL), 200);
     assert_string_equal(text_of("state"), "running");

@@ -98,10 +98,10 @@ struct rig {
 };
 
 static void
-on_recovered(void *arg, const struct plugin *which)
+on_recovered(void *arg, uint32_t which)
 {
     struct inbox *inbox = arg;
-    assert_ptr_equal(which, &plugin);
+    assert_int_equal(which, plugin.id);
     inbox->recovered++;
 }
 
@@ -350,7 +350,7 @@ attempt_cut_short_by_our_end_does_not_count(void **state)
 {
     struct rig *rig = *state;
     struct attempt *attempt = ended(claim(1, 1, 1), INBOX_LOST);
-    attempt_lose(attempt);
+    attempt_lose(attempt, "our stop");
     attempt_finish(attempt, &plugin, &rig->inbox);
     assert_spared(rig->inbox.told[0]);
     assert_int_equal(rig->inbox.told[0]->crashes, 1);

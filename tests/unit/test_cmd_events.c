@@ -4,6 +4,9 @@
 #include "cli_fixture.h"
 #include "api_fixture.h"
 
+#include "cli/when.h"
+#include "clock.h"
+
 #include <time.h>
 
 static const struct command list = {.name = "events list",
@@ -320,6 +323,37 @@ status_points_at_trouble(void **state)
     assert_null(strstr(cli_out, "! c"));
 }
 
+static void
+status_points_at_what_does_not_start(void **state)
+{
+    (void)state;
+    char body[1024];
+    char retry[WHEN_MAX];
+    snprintf(body, sizeof(body),
+             "{\"version\":\"0.1.0\",\"uptime_seconds\":7300,"
+             "\"ready\":true,\"generation\":7,\"degraded\":true,"
+             "\"reloading\":true,\"last_reload\":{\"kind\":\"apply\","
+             "\"result\":\"refused\",\"at\":\"2026-11-23T09:41:02.000Z\","
+             "\"detail\":\"p.ini:3: no such\\nkey\"},"
+             "\"plugins\":[{\"name\":\"a\",\"state\":\"failing\","
+             "\"failures\":3,\"retry_at\":\"%s\","
+             "\"detail\":\"init(): database down\"},{\"name\":\"b\","
+             "\"state\":\"running\",\"old_runners\":1}]}",
+             when_utc(clock_wall_ms() + 7201000, retry));
+    struct canned_api api = {.canned = {{"GET", 200, body, 0}}};
+    api_serve(&api);
+    assert_int_equal(ASK(api, &status, "-q"), EXIT_OK);
+    api_end(&api);
+    assert_contains(cli_out,
+                    "   ready   generation 7   reloading   degraded\n");
+    assert_contains(cli_out, "! the last reload was refused at 2026-11-23 "
+                             "09:41:02: p.ini:3: no such?key; generation 7 "
+                             "serves on\n");
+    assert_contains(cli_out, "! a: failing: init(): database down; next try in "
+                             "2 h\n");
+    assert_contains(cli_out, "1 old runner finishing\n");
+}
+
 int
 main(void)
 {
@@ -335,6 +369,7 @@ main(void)
         UTC_TEST(dead_letters_come_in_groups),
         UTC_TEST(status_fits_one_screen),
         UTC_TEST(status_points_at_trouble),
+        UTC_TEST(status_points_at_what_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,11 +296,11 @@ fill_a_small_disk(void)
     int rc;
     if (unshare(CLONE_NEWNS) != 0 ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("tmpfs", inbox_folder, "tmpfs", 0, "size=4m") != 0) {
+        mount("tmpfs", inbox_folder, "tmpfs", 0, "size=6m") != 0) {
         _exit(EXIT_CANNOT);
     }
     snprintf(ballast, sizeof(ballast), "%s/ballast", inbox_folder);
-    write_ballast(ballast, 2 << 20);
+    write_ballast(ballast, 3 << 20);
     struct inbox_engine *engine = open_engine();
     unsigned stored = fill(engine, 0, &rc);
     NEED(rc == RC_FULL);
@@ -351,13 +351,13 @@ fill_to_the_limit(void)
     int rc;
     signal(SIGXFSZ, SIG_IGN);
     struct inbox_engine *engine = open_engine();
-    set_file_limit(2 << 20);
+    set_file_limit(3 << 20);
     unsigned stored = fill(engine, 0, &rc);
     NEED(rc == RC_UNKNOWN || rc == RC_IO || rc == RC_FULL);
     NEED(stored > 10);
     need_exactly(engine, stored);
 
-    set_file_limit(3 << 20); /* more room, and it goes on by itself */
+    set_file_limit(4 << 20); /* more room, and it goes on by itself */
     NEED(engine->ops->probe(engine, NULL) == RC_OK);
     unsigned more = fill(engine, stored, &rc);
     NEED(more > stored);

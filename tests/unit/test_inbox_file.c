@@ -58,10 +58,10 @@ file_of_a_newer_version_is_refused(void **state)
 {
     (void)state;
     shut(open_engine());
-    assert_int_equal(ask_file("PRAGMA user_version"), 2);
-    ask_file("PRAGMA user_version = 3");
+    assert_int_equal(ask_file("PRAGMA user_version"), 3);
+    ask_file("PRAGMA user_version = 4");
     refused(RC_INVALID, "newer pegboard");
-    ask_file("PRAGMA user_version = 2");
+    ask_file("PRAGMA user_version = 3");
     shut(open_engine());
 }
 

@@ -1,7 +1,7 @@
 /* tests/unit/test_inbox_storm.c: everything at once: threads that put until
  * they are answered, a dispatcher with all verdicts, and a store that fails now
- * and then. Each event must end, each attempt be handed out once and logged
- * once.
+ * and then, or plugins that change all the time. Each event must end, each
+ * attempt be handed out once and logged once.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "inbox_rig.h"
 
@@ -11,6 +11,7 @@
 #define EACH    150 /* events of a putter */
 #define EVENTS  (PUTTERS * EACH)
 #define WISHES  16
+#define OBJECTS 20
 
 struct storm {
     struct rig *rig;
@@ -28,6 +29,20 @@ struct storm_putter {
     pthread_t thread;
 };
 
+/* On SQLite some are of one object; the model would take for ever. */
+static int
+put_one(struct rig *rig, const char *id, int number)
+{
+    struct arrival a;
+    arrive(&a, id, 1)->received_ms = clock_wall_ms();
+    a.plugins[0] = rig->plugin;
+    if (rig->model == NULL) {
+        snprintf(a.event.object_id, sizeof(a.event.object_id), "pi_%d",
+                 number % OBJECTS);
+    }
+    return inbox_put(rig->inbox, &a.put, PATIENCE_MS);
+}
+
 static void *
 put_until_answered(void *arg)
 {
@@ -35,7 +50,7 @@ put_until_answered(void *arg)
     for (int i = 0; i < EACH; i++) {
         char id[32];
         snprintf(id, sizeof(id), "evt_%d_%d", p->number, i);
-        while (put_event(p->storm->rig, id) != RC_OK) {
+        while (put_one(p->storm->rig, id, i) != RC_OK) {
             atomic_fetch_add(&p->storm->refused, 1);
             pause_ms(1);
         }
@@ -65,6 +80,29 @@ break_the_store(void *arg)
                          1 + (unsigned)rand_r(&seed) % 2);
     }
     inbox_model_fail(storm->rig->model, RC_OK, 0, 0);
+    return NULL;
+}
+
+/* The plugin becomes another again and again. */
+static void *
+enrol_for_ever(void *arg)
+{
+    struct storm *storm = arg;
+    static const char *const digests[] = {"aa", "bb"};
+    int64_t number = 1;
+    for (unsigned n = 0; atomic_load(&storm->stored) < EVENTS; n++) {
+        struct inbox_policy policy = {.name = "first",
+                                      .order = (enum inbox_order)(n % 3),
+                                      .digest = digests[n % 2]};
+        struct inbox_generation last;
+        if (enrol_one(storm->rig->inbox, &policy).id != storm->rig->plugin ||
+            inbox_generation(storm->rig->inbox, &last, NULL) != RC_OK ||
+            last.number != ++number) {
+            abort();
+        }
+        pause_ms(2);
+    }
+    print_message("%lld generations\n", (long long)number);
     return NULL;
 }
 
@@ -115,7 +153,7 @@ each_event_ends_once(void **state)
     struct rig *rig = *state;
     static struct storm storm;
     static struct storm_putter putters[PUTTERS];
-    pthread_t breaker;
+    pthread_t helper;
     memset(&storm, 0, sizeof(storm));
     storm.rig = rig;
     storm.seed = (unsigned)clock_mono_us();
@@ -126,16 +164,17 @@ each_event_ends_once(void **state)
                                         put_until_answered, &putters[i]),
                          0);
     }
-    if (rig->model != NULL) {
-        assert_int_equal(
-            pthread_create(&breaker, NULL, break_the_store, &storm), 0);
-    }
+    assert_int_equal(
+        pthread_create(&helper, NULL,
+                       rig->model != NULL ? break_the_store : enrol_for_ever,
+                       &storm),
+        0);
     dispatch_all(&storm);
     for (int i = 0; i < PUTTERS; i++) {
         pthread_join(putters[i].thread, NULL);
     }
+    pthread_join(helper, NULL);
     if (rig->model != NULL) {
-        pthread_join(breaker, NULL);
         print_message("%u puts refused, %llu commits failed\n",
                       atomic_load(&storm.refused),
                       (unsigned long long)stats_of(rig).failures);

@@ -1,5 +1,5 @@
-/* tests/unit/test_inbox_upgrade.c: a file of format 1, with deliveries in every
- * state, as it goes on in this version.
+/* tests/unit/test_inbox_upgrade.c: files of former formats, with deliveries in
+ * every state, as they go on in this version.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "inbox_stage.h"
 
@@ -172,6 +172,46 @@ strict_lanes_wait_for_the_first(void **state)
     run_lane(stage, LATER, seqs, COUNT(seqs));
 }
 
+/* ---- From format 2 -------------------------------------------------- */
+
+/* Takes back what the third version added. */
+static const char undo_3[] = "DROP TABLE generation;"
+                             "DROP INDEX delivery_crashed;"
+                             "ALTER TABLE plugin DROP COLUMN collapse;"
+                             "ALTER TABLE delivery DROP COLUMN forgot;"
+                             "PRAGMA user_version = 2;";
+
+static int64_t
+number_after_enrolling(struct stage *stage)
+{
+    sqlite3 *db = stage_db(stage);
+    register_first(stage);
+    return ask_db(db, "SELECT number FROM generation");
+}
+
+static void
+file_of_format_2_gets_generations_and_keeps_counts(void **state)
+{
+    struct stage *stage = *state;
+    stage->digest = "aa";
+    register_first(stage);
+    run(stage_db(stage),
+        "UPDATE delivery SET crashes = 2 WHERE seq IN (4, 5) AND plugin = 1");
+    run(stage_db(stage), undo_3);
+    stage->engine->ops->close(stage->engine);
+    assert_int_equal(sqlite_open(&stage->engine, inbox_path, NULL), RC_OK);
+    assert_int_equal(ask_db(stage_db(stage), "PRAGMA user_version"), 3);
+    assert_int_equal(ask_db(stage_db(stage), "SELECT count(*) FROM generation"),
+                     0);
+    assert_int_equal(number_after_enrolling(stage), 1);
+    assert_int_equal(number_after_enrolling(stage), 2);
+    assert_int_equal(row_of(stage, 4).crashes, 2); /* the same program */
+    assert_int_equal(row_of(stage, 5).crashes, 2);
+    set_digest(stage, "bb");
+    assert_int_equal(row_of(stage, 4).crashes, 0);
+    assert_int_equal(row_of(stage, 5).crashes, 0);
+}
+
 #define ON_OLD_FILE(test)                                                      \
     cmocka_unit_test_setup_teardown(test, make_old_file, close_stage)
 
@@ -182,6 +222,7 @@ main(void)
         ON_OLD_FILE(all_states_go_on),
         ON_OLD_FILE(lanes_are_made_for_what_was_owed),
         ON_OLD_FILE(strict_lanes_wait_for_the_first),
+        ON_OLD_FILE(file_of_format_2_gets_generations_and_keeps_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,9 +27,9 @@ only_an_inbox_of_this_format_is_opened(void **state)
     write_sql(scene, "PRAGMA user_version = 1");
     assert_int_equal(open_code(inbox_path, &err), RC_INVALID);
     assert_non_null(strstr(err.text, "format 1"));
-    write_sql(scene, "PRAGMA user_version = 3");
+    write_sql(scene, "PRAGMA user_version = 4");
     assert_int_equal(open_code(inbox_path, &err), RC_INVALID);
-    write_sql(scene, "PRAGMA user_version = 2; PRAGMA application_id = 7");
+    write_sql(scene, "PRAGMA user_version = 3; PRAGMA application_id = 7");
     assert_int_equal(open_code(inbox_path, &err), RC_INVALID);
     assert_non_null(strstr(err.text, "some other SQLite file"));
 

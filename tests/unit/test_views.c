@@ -17,13 +17,13 @@ whoever_gets_none_is_told_so(void **state)
     struct views views;
     struct view *lent[VIEWS_MAX], *none = NULL;
     struct error err = {0};
-    views_init(&views, path_of(*state), &served);
+    views_init(&views, path_of(*state));
     views.wait_ms = 50;
     for (size_t i = 0; i < VIEWS_MAX; i++) {
-        assert_int_equal(views_lend(&views, &lent[i], NULL), RC_OK);
+        assert_int_equal(views_lend(&views, &served, &lent[i], NULL), RC_OK);
     }
     int64_t begun_ms = clock_mono_ms();
-    assert_int_equal(views_lend(&views, &none, &err), RC_BUSY);
+    assert_int_equal(views_lend(&views, &served, &none, &err), RC_BUSY);
     assert_true(clock_mono_ms() - begun_ms >= 50);
     assert_null(none);
     assert_non_null(strstr(err.text, "busy"));
@@ -31,7 +31,7 @@ whoever_gets_none_is_told_so(void **state)
     for (size_t i = 0; i < VIEWS_MAX; i++) {
         views_return(&views, lent[i]);
     }
-    assert_int_equal(views_lend(&views, &none, NULL), RC_OK);
+    assert_int_equal(views_lend(&views, &served, &none, NULL), RC_OK);
     views_return(&views, none);
     views_fini(&views);
 }

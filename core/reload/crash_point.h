@@ -1,4 +1,4 @@
-/* core/crash_point.h: places at which a test build kills the daemon.
+/* core/reload/crash_point.h: places at which a test build kills the daemon.
  *
  * "Every moment of kill -9 is safe" is tried at each numbered step: with
  * PEGBOARD_CRASH_POINTS defined, CRASH_POINT("commit", 3) ends the process with
