@@ -28,6 +28,7 @@ import unittest
 
 BUILD = pathlib.Path(os.environ.get("PEGBOARD_BUILD", "build")).resolve()
 BIN = BUILD / "bin" / "pegboard"
+CRASHING = BUILD / "tests" / "bin" / "pegboard-crashing"
 PLUGINS = BUILD / "plugins"
 FAULTS = BUILD / "tests" / "plugins"
 SHARED = pathlib.Path(os.environ.get(
@@ -232,6 +233,7 @@ class Daemon:
         self.log_path = self.folder / "log"
         self.env = dict(os.environ, **(env or {}))
         self.wrapper = list(wrapper)
+        self.binary = BIN
         self.process = None
         self.port = None
         (self.folder / "secret").write_text(secret)
@@ -265,7 +267,7 @@ class Daemon:
                      if self.log_path.exists() else 0)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, BIN, "serve", "-c", self.ini],
+                [*self.wrapper, self.binary, "serve", "-c", self.ini],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.env)
         if ready:

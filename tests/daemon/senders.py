@@ -12,13 +12,17 @@ class Senders:
     """Threads that post events of their own, each until it is acknowledged.
 
     may_send(count of acknowledged ones) says whether to go on; make() makes an
-    event."""
+    event, or brings one again; signs(its bytes) is the signature."""
 
-    def __init__(self, daemon, may_send, make=pegboard.event, count=4):
+    def __init__(self, daemon, may_send, make=pegboard.event, count=4,
+                 signs=sign):
         self.daemon, self.may_send, self.make = daemon, may_send, make
+        self.signs = signs
         self.lock = threading.Lock()
         self.sent, self.acked = {}, set()  # guarded by lock
         self.odd = []  # answers that are neither 200 nor 503; as above
+        self.failed = []  # whatever was no 200, broken connections too
+        self.times = {}  # when each was first sent, and acknowledged
         self.ended = threading.Event()
         self.threads = [threading.Thread(target=self._send_all)
                         for _ in range(count)]
@@ -36,12 +40,16 @@ class Senders:
             if not self.may_send(len(self.acked)):
                 time.sleep(0.005)
                 continue
-            body = self.make()
+            body, begin_s = self.make(), time.monotonic()
             with self.lock:
                 self.sent[id_of(body)] = body
             acknowledged = False
             while not acknowledged and not self.ended.is_set():
                 connection, acknowledged = self._send(connection, body)
+            if acknowledged:
+                with self.lock:
+                    self.times.setdefault(
+                        id_of(body), (begin_s, time.monotonic()))
         if connection:
             connection.close()
 
@@ -52,16 +60,20 @@ class Senders:
                 connection = http.client.HTTPConnection(
                     "127.0.0.1", self.daemon.port, timeout=10)
             connection.request("POST", "/webhook", body,
-                               {"Stripe-Signature": sign(body)})
+                               {"Stripe-Signature": self.signs(body)})
             answer = connection.getresponse()
             answer.read()
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
+            with self.lock:
+                self.failed.append(repr(error))
             connection and connection.close()
             time.sleep(0.005)  # nobody there: the daemon is being started
             return None, False
         with self.lock:
             if answer.status == 200:
                 self.acked.add(id_of(body))
-            elif answer.status != 503:
+            else:
+                self.failed.append(answer.status)
+            if answer.status not in (200, 503):
                 self.odd.append((answer.status, id_of(body)))
         return connection, answer.status == 200

@@ -4,6 +4,7 @@ was promised, and taken again when there is more."""
 import faults
 import pegboard
 from pegboard import Ledger, event, id_of, wait_for
+from test_70_admin import Admin
 
 DISK_BYTES = 96 << 20
 FLOOR_BYTES = DISK_BYTES // 16  # a disk this small keeps less than min_free
@@ -29,6 +30,13 @@ class LowDisk(faults.TestCase):
         self.assertEqual(answer.headers["Retry-After"], "5")
         self.assertEqual(answer.json()["code"], "unavailable")
         self.assertEqual(daemon.request("GET", "/livez").status, 200)
+        for path, status, verdict in (("readyz", 503, "failed"),
+                                      ("livez", 200, "passed")):
+            answer = Admin(daemon).request("GET", f"/{path}?verbose")
+            self.assertEqual(answer.status, status)
+            self.assertRegex(answer.body, rb"(?m)^\[-\] store ")
+            self.assertTrue(answer.body.endswith(
+                f"\n{path} check {verdict}\n".encode()))
         # Early: not one write has failed.
         self.assertNotIn("commit failed", daemon.log())
 

@@ -2,6 +2,7 @@
 they begin: a plugin that locks its objects writes it down."""
 
 import random
+import signal
 
 import pegboard
 from locker import (Locker, about, begun_too_early, most_at_once, overlaps,
@@ -240,6 +241,35 @@ class OtherOrder(Lanes):
     def test_from_strict_to_none(self):
         lines, _ = self.restart_with("strict", "none")
         self.assertNotEqual(overlaps(lines), [])
+
+    def reload_with(self, before, after):
+        """The order is another after a reload, with some claimed already.
+        Returns the lines of those."""
+        self.start(before, concurrency=2, max_ms=50)
+        busy = [about(f"pi_busy{n}", gate=1) for n in range(2)]
+        self.post(*busy)
+        self.wait_begun(*busy)
+        bodies = [about("pi_1") for _ in range(20)]
+        self.post(*bodies)
+        ids = set(map(id_of, bodies))
+        wait_for(lambda: self.server.query(
+            "SELECT count(*) FROM delivery WHERE state = 1") > [(2,)],
+            "some of them to be claimed")
+        self.configure(after, concurrency=2, max_ms=50)
+        self.server.process.send_signal(signal.SIGHUP)
+        self.server.wait_log('msg="reloaded"')
+        self.locker.open_gate()
+        self.server.wait_finished()
+        return [line for line in self.locker.lines() if line.id in ids]
+
+    def test_from_none_to_object_by_a_reload(self):
+        lines = self.reload_with("none", "object")
+        self.assertEqual(overlaps(lines), [])
+        self.assertEqual(begun_too_early(lines, self.server.seqs()), [])
+
+    def test_from_none_to_strict_by_a_reload(self):
+        lines = self.reload_with("none", "strict")
+        self.assertEqual(overtakers(lines, self.server.seqs()), [])
 
     def test_from_object_to_strict_what_waits_for_its_retry_leads_again(self):
         self.start("object", delay="1500ms")

@@ -1,11 +1,14 @@
 """What the service manager is told: ready when a post would be stored, alive
-while the loops turn, stopping when it was asked to."""
+while the loops turn, reloading and ready again, stopping when it was asked
+to."""
 
 import os
 import pathlib
 import select
 import shutil
+import signal
 import socket
+import subprocess
 import tempfile
 import time
 
@@ -85,11 +88,84 @@ class Notify(pegboard.TestCase):
                 daemon.wait_log("cannot reach the service manager")
                 self.assertEqual(daemon.stop(), 0)
 
-    def test_unit_is_of_a_kind_that_waits(self):
+    def reload(self, daemon, listener):
+        """SIGHUP; what is told at the end of it."""
+        before_us = time.monotonic_ns() // 1000
+        daemon.process.send_signal(signal.SIGHUP)
+        told = self.hear(listener)
+        self.assertEqual(told["RELOADING"], "1")
+        self.assertLessEqual(before_us, int(told["MONOTONIC_USEC"]))
+        self.assertLessEqual(int(told["MONOTONIC_USEC"]),
+                             time.monotonic_ns() // 1000)
+        told = self.hear(listener)
+        self.assertEqual(told["READY"], "1")
+        return told["STATUS"]
+
+    def test_reload_is_over_also_when_it_is_refused(self):
+        folder = self.folder()
+        listener = self.listen(str(folder / "notify"))
+        daemon = self.serve(str(folder / "notify"), section("p", "noop"))
+        self.assertEqual(self.hear(listener)["READY"], "1")
+        wait_for(daemon._serving, "the daemon to serve")
+        daemon.write_ini(section("p", "noop") + section("q", "noop"))
+        self.assertIn("serving", self.reload(daemon, listener))
+        daemon.write_ini(section("p", "noop", "tiemout = 1s"))
+        self.assertIn("refused", self.reload(daemon, listener))
+        self.assertEqual(daemon.post().status, 200)
+        self.assertIsNone(self.hear(listener, 0))
+
+    def test_stop_during_a_reload_is_the_last_word(self):
+        folder = self.folder()
+        listener = self.listen(str(folder / "notify"))
+        daemon = self.serve(str(folder / "notify"), section("p", "noop"))
+        self.hear(listener)
+        daemon.write_ini(section("p", "init_gate", gate=folder / "gate"))
+        daemon.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.hear(listener)["RELOADING"], "1")
+        wait_for((folder / "gate.waits").exists, "START")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(self.hear(listener)["STOPPING"], "1")
+        self.assertIsNone(self.hear(listener, 0))
+
+    def test_alive_also_while_it_reloads(self):
+        folder = self.folder()
+        listener = self.listen(str(folder / "notify"))
+        daemon = self.serve(str(folder / "notify"), section("p", "noop"),
+                            WATCHDOG_USEC="200000")
+        self.assertEqual(self.hear(listener)["READY"], "1")
+        wait_for(daemon._serving, "the daemon to serve")
+        daemon.write_ini(section("p", "init_gate", gate=folder / "gate"))
+        daemon.process.send_signal(signal.SIGHUP)
+        while "RELOADING" not in self.hear(listener):
+            pass
+        for _ in range(4):
+            self.assertEqual(self.hear(listener), {"WATCHDOG": "1"})
+        (folder / "gate").touch()
+        while "READY" not in self.hear(listener):
+            pass
+
+
+class Unit(pegboard.TestCase):
+
+    def test_it_waits_for_what_it_starts_and_reloads(self):
         unit = (ROOT / "etc" / "pegboard.service").read_text()
         for line in ("Type=notify", "WatchdogSec=30s",
-                     "RestartPreventExitStatus=2 3"):
+                     "RestartPreventExitStatus=2 3",
+                     "ExecReload=/usr/bin/pegboard reload --timeout 60s"):
             self.assertIn(f"\n{line}\n", unit)
+
+    def test_systemd_understands_every_line(self):
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("no systemd-analyze here")
+        with tempfile.TemporaryDirectory(prefix="pegboard-unit-") as folder:
+            unit = pathlib.Path(folder) / "pegboard.service"
+            text = (ROOT / "etc" / "pegboard.service").read_text()
+            unit.write_text(text.replace("/usr/bin/pegboard",
+                                         str(pegboard.BIN)))
+            result = subprocess.run(["systemd-analyze", "verify", unit],
+                                    capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn("pegboard.service", result.stderr)
 
 
 if __name__ == "__main__":

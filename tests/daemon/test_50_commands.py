@@ -1,12 +1,15 @@
 """The commands beside `serve`: what they print, and how they end."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 
 import commands
 import pegboard
 from commands import CONFIG, FAILED, MISSING, OK, REFUSED, USAGE
-from pegboard import BIN, FAULTS, PLUGINS, event, section
+from pegboard import BIN, FAULTS, PLUGINS, event, section, wait_for
 
 
 TYPE = "payment_intent.succeeded"
@@ -18,7 +21,8 @@ class Help(commands.TestCase):
         listed = self.run_command("help")
         self.assertEqual(self.run_command("--help"), listed)
         for name in ("serve", "dev", "check", "trigger", "verify", "try",
-                     "plugins list", "plugins inspect", "secret", "version"):
+                     "plugins list", "plugins inspect", "reload", "rollback",
+                     "secret", "version"):
             with self.subTest(name):
                 self.assertIn(f"\n  {name} ", listed)
                 help = self.run_command("help", *name.split())
@@ -76,6 +80,40 @@ class Plugins(commands.TestCase):
                          rf'{ini}:\d+: plugin "p": init\(\) returned 5: '
                          "cannot reach the database")
         self.run_command("check", "--no-init", "-c", ini)
+
+    def test_check_tells_of_every_plugin_that_does_not_start(self):
+        ini = self.daemon(section("good", "goodbye", "concurrency = 10") +
+                          section("p", "init_fail", "concurrency = 3") +
+                          section("q", "init_crash"), start=False).ini
+        self.assertEqual(self.run_command("check", "-c", ini, exits=CONFIG), "")
+        self.assertRegex(self.stderr, r'plugin "p": init\(\) returned 5: ')
+        self.assertRegex(self.stderr, r'plugin "q": init\(\) ends the process: '
+                         r"killed by signal 6 \(SIGABRT\)")
+        self.assertIn("2 plugins would not start", self.stderr)
+        self.assertEqual(self.stderr.count('plugin "'), 2)
+
+    def interrupt_check(self, plugin, gate):
+        """While the plugin waits for its gate."""
+        daemon = self.daemon(plugin, start=False)
+        tmp = daemon.folder / "tmp"
+        tmp.mkdir()
+        check = subprocess.Popen(
+            [BIN, "check", "-c", daemon.ini], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=dict(os.environ, TMPDIR=str(tmp)))
+        self.addCleanup(check.communicate)
+        self.addCleanup(check.kill)
+        wait_for(gate.with_name("gate.waits").exists, "it to wait")
+        check.send_signal(signal.SIGINT)
+        self.assertEqual(check.wait(pegboard.PATIENCE_S), -signal.SIGINT)
+        self.assertEqual(list(tmp.iterdir()), [])
+
+    def test_interrupted_check_leaves_nothing_behind(self):
+        gate = self.folder() / "gate"
+        self.interrupt_check(
+            section("p", "ctor_gate", f"env.GATE = {gate}"), gate)
+        gate = self.folder() / "gate"
+        self.interrupt_check(section("p", "init_gate", gate=gate), gate)
 
     def test_check_without_a_file(self):
         self.run_command("check", "-c", "/no/such.ini", exits=CONFIG)

@@ -120,10 +120,29 @@ class Door(pegboard.SharedTestCase):
             "/status", host=f"LOCALHOST:{self.admin.port}").status, 200)
 
     def test_health_needs_no_token(self):
-        for path in "/livez", "/readyz":
+        for path in "/livez", "/readyz", "/healthz", "/readyz?verbosely":
             answer = self.admin.request("GET", path,
                                         headers={"Authorization": None})
             self.assertEqual((answer.status, answer.body), (200, b"ok\n"))
+
+    def test_health_in_detail_needs_the_token(self):
+        for path in "/livez", "/readyz", "/healthz":
+            for query in "?verbose", "?verbose=1", "?verbose&x":
+                self.check(self.admin.request(
+                    "GET", path + query, headers={"Authorization": None}),
+                    401, "unauthorized")
+                answer = self.admin.request("GET", path + query)
+                self.assertEqual(answer.status, 200)
+                self.assertEqual(answer.headers["Content-Type"],
+                                 "text/plain; charset=utf-8")
+                lines = answer.body.decode().splitlines()
+                self.assertIn("[+] store ok", lines)
+                self.assertEqual(lines[-1], f"{path[1:]} check passed")
+        self.check(self.admin.request("GET", "/readyz?verbose",
+                                      host="evil.example"), 421, "wrong-host")
+        answer = self.admin.request("POST", "/readyz?verbose", body={})
+        self.assertEqual((answer.status, answer.headers["Allow"]),
+                         (405, "GET, HEAD"))
 
     def test_no_token_is_401(self):
         answer = self.admin.get("/status", headers={"Authorization": None})
