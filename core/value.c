@@ -3,6 +3,7 @@
 #include "value.h"
 
 #include "error.h"
+#include "utf8.h"
 
 #include <pegboard/plugin.h>
 #include <stddef.h>
@@ -124,6 +125,36 @@ value_parse(uint32_t type, const char *text, int64_t *out)
     default:
         return RC_INVALID;
     }
+}
+
+int
+value_check_text(const char *text, struct error *err)
+{
+    size_t len = strlen(text);
+    if (len > VALUE_MAX) {
+        return error_set(err, RC_INVALID,
+                         "it has %zu bytes, at most %d are possible: put it "
+                         "into a file, and make the option a path",
+                         len, VALUE_MAX);
+    }
+    for (size_t i = 0; i < len;) {
+        uint32_t code = 0;
+        size_t bytes = utf8_char(text + i, len - i, &code);
+        if (bytes == 0) {
+            return error_set(err, RC_INVALID,
+                             "byte %zu (0x%02x) is no UTF-8: write it as "
+                             "UTF-8",
+                             i + 1, (unsigned char)text[i]);
+        }
+        if ((code < ' ' && code != '\t') || code == 0x7f) {
+            return error_set(err, RC_INVALID,
+                             "byte %zu is the control character 0x%02x: a "
+                             "value is one line of text",
+                             i + 1, code);
+        }
+        i += bytes;
+    }
+    return RC_OK;
 }
 
 const char *

@@ -96,6 +96,7 @@ checked_make(struct checked *checked, struct config *config, int stop_fd,
         config_close(config);
         return rc;
     }
+    places_forget(config, report);
     rc = generation_make(&checked->generation, config, checked->dir, stop_fd,
                          report);
     if (rc != RC_OK) {

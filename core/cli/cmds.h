@@ -15,6 +15,9 @@ extern const struct flag dev_flags[];
 int cmd_check(const struct args *args);
 extern const struct flag check_flags[];
 
+int cmd_new(const struct args *args);
+extern const struct flag new_flags[];
+
 int cmd_try(const struct args *args);
 extern const struct flag try_flags[];
 

@@ -59,13 +59,28 @@ const struct command commands[] = {
      "  pegboard verify --body body.json --header 't=...,v1=...' \\\n"
      "    --secret-file secrets/main --at 1793000122\n",
      verify_flags, 0, 0, cmd_verify},
-    {"try", "run one handler once, in the foreground", "PLUGIN.so EVENT.json",
+    {"new", "begin a plugin of your own", "NAME",
+     "Makes a folder NAME with a plugin in C or C++, its test, a sample event,\n"
+     "its section for pegboard.ini and a README. It builds and passes its test\n"
+     "as it is. At the end it says what to type next.\n"
+     "\n"
+     "  pegboard new billing\n"
+     "  pegboard new billing --lang c++ --events invoice.paid,charge.*\n",
+     new_flags, 1, 1, cmd_new},
+    {"try", "run one handler once, in the foreground", "PLUGIN.so EVENT",
      "Loads the plugin into this process (pegboard-runner, the production code)\n"
      "and hands it the event: no sandbox, no time limit, so that gdb --args,\n"
-     "valgrind and sanitizers work. EVENT.json may be - for standard input.\n"
+     "valgrind and sanitizers work. EVENT is a file, - for standard input, or a\n"
+     "type such as invoice.paid, of which a sample is made. What happens under a\n"
+     "daemon --isolated tells: a process of its own, with sandbox and time limit.\n"
+     "Ends with 0 (done, skip, or what --expect asks for), 1 (retry, fail, crash),\n"
+     "3 (the plugin or its options are refused), 4 (no such event), 8 (too slow).\n"
      "\n"
-     "  pegboard trigger charge.refunded --print | pegboard try ./hello.so -\n"
-     "  gdb --args pegboard-runner try ./hello.so event.json\n",
+     "  pegboard try ./hello.so charge.refunded\n"
+     "  pegboard try ./hello.so event.json -c pegboard.ini --section hello\n"
+     "  pegboard try ./hello.so event.json --expect retry,5s --isolated\n"
+     "  gdb --args pegboard-runner try ./hello.so event.json\n"
+     "  pegboard try --preload libasan.so.8 ./hello.so event.json\n",
      try_flags, 2, 2, cmd_try},
     {"status", "show how the running daemon is", "",
      "One screen: readiness, what waits, each plugin. --ready prints nothing\n"
@@ -157,8 +172,10 @@ const struct command commands[] = {
      "gets, whether its file can be loaded, and how it is in the running daemon.\n",
      NULL, 0, 0, cmd_plugins_list},
     {"plugins inspect", "show what is in a plugin's file", "PLUGIN.so",
-     "Loads the file in a process of its own and shows its descriptor: name,\n"
-     "version, events, options with their defaults.\n",
+     "Loads the file in processes of their own and shows its descriptor (name,\n"
+     "version, events, options with their defaults), what it exports and needs,\n"
+     "symbols that nothing provides, how it is linked, and what to mend. Ends\n"
+     "with 3 if a daemon would refuse it.\n",
      NULL, 1, 1, cmd_plugins_inspect},
     {"plugins show", "show a plugin of the running daemon", "NAME",
      "Shows its state, what waits for it, and its limits.\n", plugins_flags, 1,

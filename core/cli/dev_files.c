@@ -122,19 +122,23 @@ link_plugin(struct dev_files *files, const char *given)
     return EXIT_OK;
 }
 
-/* The plugins that come with us: ../plugins in a build tree. */
+/* The plugins that come with us, in an installation or in a build tree. */
 static void
 find_shipped(struct dev_files *files)
 {
-    char program[PATH_MAX], path[PATH_MAX + 16];
+    static const char *const places[] = {PEGBOARD_PLUGINS_FROM_BIN,
+                                         "../plugins"};
+    char program[PATH_MAX], path[2 * PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
     if (len <= 0) {
         return;
     }
     program[len] = '\0';
     *strrchr(program, '/') = '\0';
-    snprintf(path, sizeof(path), "%s/../plugins", program);
-    files->sources[0] = realpath(path, NULL);
+    for (size_t i = 0; files->sources[0] == NULL && i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", program, places[i]);
+        files->sources[0] = realpath(path, NULL);
+    }
     files->source_count = files->sources[0] != NULL;
 }
 

@@ -61,6 +61,10 @@ const char *list_next(struct list *list);
 /** Ends it; the items are gone, and cleansed as they may be secrets. */
 void list_close(struct list *list);
 
+/** Read an INT, DURATION or SIZE within its option's bounds.
+ * @return RC_OK, or RC_INVALID: reported */
+int value_number(const struct value *value, int64_t *out);
+
 /** Read a value into the field that its option has. */
 void value_read(const struct value *value);
 
@@ -88,6 +92,11 @@ value_reader read_plugin_path;
 value_reader read_events;
 value_reader read_endpoints;
 value_reader read_retry;
+value_reader read_data_dir;
+value_reader read_tcp_connect;
+value_reader read_user;
+value_reader read_memory; /* limit_memory, recycle_memory */
+value_reader read_processes;
 value_reader read_env;
 
 /** Put a key and its value at the end of an array of pairs. */

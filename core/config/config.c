@@ -46,6 +46,8 @@ static void
 plugin_fini(struct config_plugin *plugin)
 {
     free(plugin->path);
+    free(plugin->data_dir);
+    free(plugin->user);
     free_texts(plugin->events, plugin->event_count);
     free_texts(plugin->endpoints, plugin->endpoint_count);
     free_pairs(plugin->options, plugin->option_count);

@@ -19,6 +19,7 @@ struct signature_keys;
 #define CONFIG_ENDPOINTS_MAX 32
 #define CONFIG_PLUGINS_MAX   64
 #define CONFIG_LISTEN_MAX    16
+#define CONFIG_PORTS_MAX     16 /* of tcp_connect */
 
 /** Which events pass, by their livemode. */
 enum config_mode { CONFIG_ANY = 0, CONFIG_LIVE = 1, CONFIG_TEST = 2 };
@@ -61,6 +62,18 @@ struct config_plugin {
     int64_t retry_first_ms, retry_max_ms;
     int64_t max_attempts;
     int64_t max_age_ms;
+    int sandbox; /* enum sandbox_level: none, basic, files, strict */
+    int sandbox_required;
+    char *data_dir;                       /* as `path`; NULL: none */
+    uint16_t tcp_ports[CONFIG_PORTS_MAX]; /* none: any */
+    size_t tcp_port_count;
+    char *user; /* as written; NULL: the daemon's */
+    uint32_t uid, gid;
+    int64_t limit_files;
+    int64_t limit_file_size, limit_memory; /* bytes; memory 0: none */
+    int64_t limit_processes;               /* 0: none */
+    int core_dumps;
+    int64_t recycle_events, recycle_age_ms, recycle_memory; /* 0: never */
     struct config_pair *options; /* unchecked: the plugin declares them */
     size_t option_count;
     struct config_pair *env; /* `env.NAME = value`; key without "env." */

@@ -53,6 +53,21 @@ static const struct field fields[] = {
     {OPTION_PLUGIN, "retry", 0, read_retry, 0},
     {OPTION_PLUGIN, "max_attempts", IN_PLUGIN(max_attempts), NULL, 0},
     {OPTION_PLUGIN, "max_age", IN_PLUGIN(max_age_ms), NULL, 1},
+    {OPTION_PLUGIN, "sandbox", IN_PLUGIN(sandbox), NULL, 0},
+    {OPTION_PLUGIN, "sandbox_required", IN_PLUGIN(sandbox_required), NULL, 0},
+    {OPTION_PLUGIN, "data_dir", IN_PLUGIN(data_dir), read_data_dir, 0},
+    {OPTION_PLUGIN, "tcp_connect", 0, read_tcp_connect, 0},
+    {OPTION_PLUGIN, "user", 0, read_user, 0},
+    {OPTION_PLUGIN, "limit_files", IN_PLUGIN(limit_files), NULL, 0},
+    {OPTION_PLUGIN, "limit_file_size", IN_PLUGIN(limit_file_size), NULL, 0},
+    {OPTION_PLUGIN, "limit_memory", IN_PLUGIN(limit_memory), read_memory, 0},
+    {OPTION_PLUGIN, "limit_processes", IN_PLUGIN(limit_processes),
+     read_processes, 0},
+    {OPTION_PLUGIN, "core_dumps", IN_PLUGIN(core_dumps), NULL, 0},
+    {OPTION_PLUGIN, "recycle_events", IN_PLUGIN(recycle_events), NULL, 0},
+    {OPTION_PLUGIN, "recycle_age", IN_PLUGIN(recycle_age_ms), NULL, 1},
+    {OPTION_PLUGIN, "recycle_memory", IN_PLUGIN(recycle_memory), read_memory,
+     0},
     {OPTION_PLUGIN, "env.NAME", 0, read_env, 0},
 };
 
@@ -114,10 +129,11 @@ value_warning(const struct value *value, const char *fmt, ...)
                    value->line, "%s: %s", value->key, text);
 }
 
-static void
-read_number(const struct value *value, const struct field *field, int64_t *out)
+int
+value_number(const struct value *value, int64_t *out)
 {
     const struct option *option = value->option;
+    const struct field *field = field_find(option);
     char bounds[OPTION_BOUNDS_MAX];
     option_bounds(option, bounds, sizeof(bounds));
     int64_t number;
@@ -144,7 +160,9 @@ read_number(const struct value *value, const struct field *field, int64_t *out)
                     value->text);
     } else {
         *out = field->unit_ms > 1 ? number / field->unit_ms : number;
+        return RC_OK;
     }
+    return RC_INVALID;
 }
 
 static void
@@ -201,7 +219,7 @@ value_read(const struct value *value)
     case OPTION_INT:
     case OPTION_DURATION:
     case OPTION_SIZE:
-        read_number(value, field, (int64_t *)(void *)at);
+        (void)value_number(value, (int64_t *)(void *)at); /* it reports */
         break;
     case OPTION_BOOL:
         read_bool(value, (int *)(void *)at);

@@ -128,6 +128,20 @@ show_host(struct shown *shown, const void *item)
 }
 
 static int
+same_port(const void *a, const void *b)
+{
+    const uint16_t *x = a, *y = b;
+    return *x == *y;
+}
+
+static void
+show_port(struct shown *shown, const void *item)
+{
+    const uint16_t *port = item;
+    show(shown, "%u", (unsigned)*port);
+}
+
+static int
 same_address(const void *a, const void *b)
 {
     const struct sockaddr_in *x = a, *y = b;
@@ -167,6 +181,13 @@ items_of(const struct option *option, const struct holder *holder,
         *out =
             (struct items){plugin->endpoints, plugin->endpoint_count,
                            sizeof(plugin->endpoints[0]), same_text, show_text};
+    } else if (reader == read_tcp_connect) {
+        *out =
+            (struct items){plugin->tcp_ports, plugin->tcp_port_count,
+                           sizeof(plugin->tcp_ports[0]), same_port, show_port};
+    } else if (reader == read_user) {
+        *out = (struct items){&plugin->user, plugin->user != NULL,
+                              sizeof(plugin->user), same_text, show_text};
     } else {
         return 0;
     }

@@ -5,6 +5,7 @@
 
 #include "config/inifile.h"
 #include "config/report.h"
+#include "value.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -12,7 +13,6 @@
 
 /* These bound the work that a wrong file can cause. */
 #define ENTRIES_MAX 1000 /* in one section */
-#define VALUE_MAX   65536
 
 /* What somebody who indents keys would write; inih would swallow it. */
 static int

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "config/inifile_parser.h"
 #include "config/report.h"
+#include "utf8.h"
 
 #include <ctype.h>
 #include <ini.h>
@@ -132,6 +133,24 @@ settle_line(struct parser *p)
 /* ---- The reader: each line is looked at before inih gets it --------- */
 
 static void
+check_encoding(struct parser *p)
+{
+    uint32_t code;
+    size_t bytes;
+    for (const char *at = p->line; at < p->line_end; at += bytes) {
+        bytes = utf8_char(at, (size_t)(p->line_end - at), &code);
+        if (bytes == 0) {
+            PARSE_ERROR(p,
+                        "byte 0x%02x is no UTF-8; save the file as plain UTF-8 "
+                        "text",
+                        (unsigned char)*at);
+            p->broken = 1;
+            return;
+        }
+    }
+}
+
+static void
 check_line(struct parser *p, size_t room)
 {
     size_t len = (size_t)(p->line_end - p->line);
@@ -146,8 +165,11 @@ check_line(struct parser *p, size_t room)
             return;
         }
     }
-    /* A comment may be cut: nothing of it is lost. */
-    if (len > room && !is_comment(p->line, p->line_end)) {
+    if (is_comment(p->line, p->line_end)) {
+        return; /* it may be anything, and be cut: nothing of it is lost */
+    }
+    check_encoding(p);
+    if (len > room) {
         PARSE_ERROR(p,
                     "the line has %zu characters; at most %zu are read: "
                     "continue it on an indented line",

@@ -47,23 +47,39 @@ next_name(const char *at, size_t *len)
     }
 }
 
+/* What of `path` comes behind `dir`; NULL when it is elsewhere. */
+static const char *
+rest_behind(const char *path, const char *dir)
+{
+    if ((path[0] == '/') != (dir[0] == '/')) {
+        return NULL;
+    }
+    for (;;) {
+        size_t path_len, dir_len;
+        path = next_name(path, &path_len);
+        dir = next_name(dir, &dir_len);
+        if (dir_len == 0) {
+            return path;
+        }
+        if (path_len != dir_len || memcmp(path, dir, dir_len) != 0) {
+            return NULL;
+        }
+        path += path_len;
+        dir += dir_len;
+    }
+}
+
 int
 path_is_same(const char *a, const char *b)
 {
-    if ((a[0] == '/') != (b[0] == '/')) {
-        return 0;
-    }
-    size_t a_len, b_len;
-    do {
-        a = next_name(a, &a_len);
-        b = next_name(b, &b_len);
-        if (a_len != b_len || memcmp(a, b, a_len) != 0) {
-            return 0;
-        }
-        a += a_len;
-        b += b_len;
-    } while (a_len > 0);
-    return 1;
+    const char *rest = rest_behind(a, b);
+    return rest != NULL && rest[0] == '\0';
+}
+
+int
+path_is_within(const char *path, const char *dir)
+{
+    return rest_behind(path, dir) != NULL;
 }
 
 const char *

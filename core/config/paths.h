@@ -15,6 +15,10 @@ char *path_folder(const char *path);
  * Nothing is looked up, so links are not followed. */
 int path_is_same(const char *a, const char *b);
 
+/** Whether `path` is that folder, or something in it, as path_is_same() sees
+ * it. */
+int path_is_within(const char *path, const char *dir);
+
 /** `path` as people write it in a file in `dir`: without that in front, if that
  * is where it is. Returns a part of `path`. */
 const char *path_seen_from(const char *dir, const char *path);

@@ -1,5 +1,5 @@
-/* core/config/places.c: the places on disk that a daemon writes to: state_dir
- * and the log's file.
+/* core/config/places.c: the places on disk that a daemon and its plugins write
+ * to: state_dir, the log's file, and each data_dir.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config/places.h"
 
@@ -156,4 +156,71 @@ places_check(const struct config *config, struct config_report *report)
         rc = RC_INVALID;
     }
     return rc;
+}
+
+/* ---- Of plugins ----------------------------------------------------- */
+
+static int
+is_wanted(const struct config_plugin *plugin)
+{
+    return plugin->enabled && !plugin->refused && plugin->data_dir != NULL;
+}
+
+/* Nobody can have put another folder there since: its parent is ours, or sticky
+ * as /tmp. */
+static int
+make_data_dir(const struct config_plugin *plugin)
+{
+    const char *path = plugin->data_dir;
+    if (mkdir(path, 0700) != 0) {
+        struct stat st;
+        if (errno == EEXIST && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+            errno = ENOTDIR;
+        }
+        return errno == EEXIST ? 0 : errno;
+    }
+    if (plugin->user != NULL && lchown(path, plugin->uid, plugin->gid) != 0) {
+        int saved = errno;
+        rmdir(path);
+        return saved;
+    }
+    return 0;
+}
+
+int
+places_make(const struct config *config, struct config_report *report)
+{
+    int rc = RC_OK;
+    for (size_t i = 0; i < config->plugin_count; i++) {
+        const struct config_plugin *plugin = &config->plugins[i];
+        int errnum = is_wanted(plugin) ? make_data_dir(plugin) : 0;
+        if (errnum != 0) {
+            char why[128];
+            report_error(report, config->file, plugin->line,
+                         "data_dir of plugin %s: %s cannot be made: %s; make "
+                         "the folder it stands in, or write another path",
+                         plugin->name, plugin->data_dir,
+                         strerror_r(errnum, why, sizeof(why)));
+            rc = RC_INVALID;
+        }
+    }
+    return rc;
+}
+
+void
+places_forget(struct config *config, struct config_report *report)
+{
+    for (size_t i = 0; i < config->plugin_count; i++) {
+        struct config_plugin *plugin = &config->plugins[i];
+        if (is_wanted(plugin) && access(plugin->data_dir, F_OK) != 0 &&
+            errno == ENOENT) {
+            report_warning(report, config->file, plugin->line,
+                           "data_dir of plugin %s: there is no %s yet; the "
+                           "daemon will make it, and here the plugin does "
+                           "without",
+                           plugin->name, plugin->data_dir);
+            free(plugin->data_dir);
+            plugin->data_dir = NULL;
+        }
+    }
 }

@@ -75,6 +75,7 @@ crew_adopt(const struct pool_host *host, struct pool *pool,
     worker->serial = ++pool->host->serials;
     worker->runner = runner;
     worker->lines.per_s = WORKER_LINES_PER_S;
+    recycle_init(&worker->recycling);
     worker->socket = (struct source){SOURCE_SOCKET, worker};
     worker->output = (struct source){SOURCE_OUTPUT, worker};
     worker->end = (struct source){SOURCE_END, worker};

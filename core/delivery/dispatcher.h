@@ -22,7 +22,8 @@ struct runner;
 /** Why a runner comes back. */
 enum dispatcher_return {
     RETURN_ENDED = 0,  /* its process has ended: collect it */
-    RETURN_UNUSED = 1, /* it is well and idle: we are stopping */
+    RETURN_UNUSED = 1, /* it is well and idle: we are stopping, or it is old, or
+                          has served long enough */
 };
 
 /**

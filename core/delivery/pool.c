@@ -8,6 +8,7 @@
 #include "delivery/attempt.h"
 #include "delivery/blame.h"
 #include "delivery/crew.h"
+#include "delivery/recycle.h"
 #include "delivery/retire.h"
 #include "delivery/worker.h"
 #include "error.h"
@@ -232,6 +233,7 @@ void
 pool_feed(struct pool *pool)
 {
     retire_dismiss(pool);
+    recycle_dismiss(pool);
     int still = stand_still(pool);
     if (!still) {
         begin_ready(pool);

@@ -68,8 +68,8 @@ void pool_queue(struct pool *pool, struct attempt *attempt);
 /** Pause or resume. */
 void pool_pause(struct pool *pool, const struct inbox_plugin *state);
 
-/** Give idle runners work, and ask the inbox for what they can do next. Old
- * ones that are idle are given back. */
+/** Give idle runners work, and ask the inbox for what they can do next. Idle
+ * ones that are old, or have served long enough, are given back. */
 void pool_feed(struct pool *pool);
 
 /** Pass the answer on to the runner that asked, if it is still there. */

@@ -5,6 +5,7 @@
 #define CORE_WORKER_H
 
 #include "delivery/evidence.h"
+#include "delivery/recycle.h"
 #include "inbox/inbox.h"
 #include "log.h"
 
@@ -47,6 +48,7 @@ struct worker {
     enum inbox_outcome ending; /* why it ends: CRASH, TIMEOUT, LOST */
     const char *fault;         /* what it was killed for; NULL: its end tells */
     unsigned long handled;
+    struct recycling recycling;
     struct retirement *retired; /* by this switch: it is old; NULL: it serves */
     int64_t leave_by_ms;        /* when old: then it is killed; monotonic */
     int is_excused; /* when old: its plugin was broken, and what it does with

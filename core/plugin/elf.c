@@ -6,6 +6,7 @@
 
 #include <elf.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -91,28 +92,125 @@ check_parts(const char *bytes, size_t len, const elf_header *header,
     return RC_OK;
 }
 
+/* ---- What it is instead --------------------------------------------- */
+
+struct kind {
+    unsigned number;
+    const char *name;
+};
+
+static const struct kind machines[] = {
+    {EM_X86_64, "x86-64"},
+    {EM_386, "i386"},
+    {EM_AARCH64, "aarch64 (64-bit ARM)"},
+    {EM_ARM, "32-bit ARM"},
+    {EM_RISCV, "RISC-V"},
+    {EM_PPC64, "ppc64"},
+    {EM_S390, "s390x"},
+    {EM_MIPS, "MIPS"},
+    {EM_LOONGARCH, "LoongArch"},
+};
+
+const char *
+elf_machine(unsigned number, char *room, size_t size)
+{
+    for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+        if (machines[i].number == number) {
+            return machines[i].name;
+        }
+    }
+    snprintf(room, size, "ELF machine %u", number);
+    return room;
+}
+
+/* How other files begin that are taken for plugins, and what to do with them.
+ */
+static const struct {
+    const char *magic, *what;
+} others[] = {
+    {"!<arch>\n", "an archive of object files (.a): link it, with gcc -shared "
+                  "-Wl,--whole-archive"},
+    {"BC\xc0\xde", "LLVM bitcode: link it, with clang -shared"},
+    {"MZ", "made for Windows: build it here"},
+    {"\xcf\xfa\xed\xfe", "made for macOS: build it here"},
+    {"#!", "a script: a plugin is what gcc -shared makes"},
+};
+
 static int
-check_kind(const elf_header *header, const char *name, struct error *err)
+no_elf(const char *bytes, size_t len, const char *name, struct error *err)
+{
+    if (len == 0) {
+        return error_set(err, RC_INVALID,
+                         "%s: the file is empty: was it built, or is it still "
+                         "being copied?",
+                         name);
+    }
+    if (len >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0) {
+        return cut_short(err, name, len);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        size_t magic_len = strlen(others[i].magic);
+        if (len >= magic_len &&
+            memcmp(bytes, others[i].magic, magic_len) == 0) {
+            return error_set(err, RC_INVALID, "%s: not a shared object but %s",
+                             name, others[i].what);
+        }
+    }
+    return error_set(err, RC_INVALID,
+                     "%s: not a shared object (no ELF header): a plugin is "
+                     "the .so that gcc -shared makes",
+                     name);
+}
+
+static int
+check_machine(const elf_header *header, const char *name, struct error *err)
 {
     const int bits = (int)sizeof(void *) * 8;
-    if (header->e_ident[EI_CLASS] != (bits == 64 ? ELFCLASS64 : ELFCLASS32)) {
+    const int is_64 = header->e_ident[EI_CLASS] == ELFCLASS64;
+    char its[32], ours[32];
+    elf_header native = *header;
+    if (header->e_ident[EI_DATA] != ELFDATA2LSB) {
+        native.e_machine = __builtin_bswap16(header->e_machine);
+    }
+    const char *machine = elf_machine(native.e_machine, its, sizeof(its));
+    const char *own = elf_machine(OUR_MACHINE, ours, sizeof(ours));
+    if (is_64 != (bits == 64)) {
         return error_set(err, RC_INVALID,
-                         "%s: not built for %d-bit programs, as this is one: "
-                         "build it here",
-                         name, bits);
+                         "%s: built for %d-bit programs (%s), this is a "
+                         "%d-bit one (%s): build it here%s",
+                         name, is_64 ? 64 : 32, machine, bits, own,
+                         is_64 ? "" : ", without -m32");
     }
     if (header->e_ident[EI_DATA] != ELFDATA2LSB ||
         header->e_machine != OUR_MACHINE) {
         return error_set(err, RC_INVALID,
-                         "%s: built for another machine (ELF machine %u, this "
-                         "one is %u): build it here",
-                         name, header->e_machine, OUR_MACHINE);
+                         "%s: built for another machine: for %s, this one is "
+                         "%s: build it here, or with a cross compiler",
+                         name, machine, own);
     }
-    if (header->e_type != ET_DYN) {
+    return RC_OK;
+}
+
+static int
+check_kind(const elf_header *header, const char *name, struct error *err)
+{
+    switch (header->e_type) {
+    case ET_DYN:
+        return RC_OK;
+    case ET_REL:
+        return error_set(err, RC_INVALID,
+                         "%s: an object file (.o), not a shared object: link "
+                         "it with -shared",
+                         name);
+    case ET_EXEC:
+        return error_set(err, RC_INVALID,
+                         "%s: a program, not a shared object: link it with "
+                         "-shared (and without -static)",
+                         name);
+    default:
         return error_set(err, RC_INVALID,
                          "%s: not a shared object: link it with -shared", name);
     }
-    return RC_OK;
 }
 
 int
@@ -120,13 +218,13 @@ elf_check(const char *bytes, size_t len, const char *name, struct error *err)
 {
     elf_header header;
     if (len < sizeof(header) || memcmp(bytes, ELFMAG, SELFMAG) != 0) {
-        return error_set(err, RC_INVALID,
-                         len == 0 ? "%s: the file is empty"
-                                  : "%s: not a shared object (no ELF header)",
-                         name);
+        return no_elf(bytes, len, name, err);
     }
     memcpy(&header, bytes, sizeof(header));
-    int rc = check_kind(&header, name, err);
+    int rc = check_machine(&header, name, err);
+    if (rc == RC_OK) {
+        rc = check_kind(&header, name, err);
+    }
     if (rc == RC_OK) {
         rc = check_parts(bytes, len, &header, name, err);
     }

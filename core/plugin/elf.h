@@ -19,4 +19,8 @@ struct error;
 int elf_check(const char *bytes, size_t len, const char *name,
               struct error *err);
 
+/** What people call an ELF machine, EM_*.
+ * @param room  for those without a name */
+const char *elf_machine(unsigned number, char *room, size_t size);
+
 #endif

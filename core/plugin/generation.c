@@ -59,12 +59,35 @@ print_number(struct print *print, int64_t number)
 }
 
 static void
+print_confinement(struct print *print, const struct config_plugin *config)
+{
+    print_number(print, config->sandbox);
+    print_number(print, config->sandbox_required);
+    print_text(print, config->data_dir != NULL ? config->data_dir : "");
+    print_number(print, (int64_t)config->tcp_port_count);
+    for (size_t i = 0; i < config->tcp_port_count; i++) {
+        print_number(print, config->tcp_ports[i]);
+    }
+    print_number(print, config->user != NULL ? (int64_t)config->uid : -1);
+    print_number(print, config->user != NULL ? (int64_t)config->gid : -1);
+    print_number(print, config->limit_files);
+    print_number(print, config->limit_file_size);
+    print_number(print, config->limit_memory);
+    print_number(print, config->limit_processes);
+    print_number(print, config->core_dumps);
+    print_number(print, config->recycle_events);
+    print_number(print, config->recycle_age_ms);
+    print_number(print, config->recycle_memory);
+}
+
+static void
 print_plugin(struct print *print, const struct plugin *plugin)
 {
     const struct config_plugin *config = plugin->config;
     print_text(print, plugin->snapshot.digest);
     print_number(print, config->concurrency);
     print_number(print, config->timeout_ms);
+    print_confinement(print, config);
     print_number(print, (int64_t)plugin->option_count);
     for (size_t i = 0; i < plugin->option_count; i++) {
         print_text(print, plugin->options[i].name);

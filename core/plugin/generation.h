@@ -40,8 +40,9 @@ struct plugin {
     struct plugin_option *options;
     size_t option_count;
     /** Of all that reaches its runners: the bytes of its file, options with
-     * their values, environment, concurrency, timeout. The same in two
-     * generations: its runners go on. */
+     * their values, environment, concurrency, timeout, what confines them
+     * and when they are recycled. The same in two generations: its runners
+     * go on. */
     unsigned char fingerprint[PLUGIN_FINGERPRINT_BYTES];
 };
 

@@ -9,6 +9,9 @@
 #include "plugin/runner.h"
 #include "plugin/wire.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 static int
 refused(struct wire_frame *frame, struct error *err)
 {
@@ -77,6 +80,18 @@ handshake_log(struct wire_frame *frame, const char *plugin)
     }
 }
 
+/* What its author can do about it; SIGKILL is not of the plugin's making. */
+static const char *
+hint_at_end(int status)
+{
+    if (WIFEXITED(status)) {
+        return ": return instead of exit()";
+    }
+    return WTERMSIG(status) == SIGKILL ? ""
+                                       : " (pegboard try on its file tells "
+                                         "more)";
+}
+
 int
 handshake_explain(enum handshake_fault fault, const char *doing, int status,
                   struct error *err)
@@ -84,8 +99,10 @@ handshake_explain(enum handshake_fault fault, const char *doing, int status,
     char end[64];
     switch (fault) {
     case HANDSHAKE_LATE:
-        return error_set(err, RC_INVALID, "%s takes more than %d s", doing,
-                         PROBE_TIMEOUT_MS / 1000);
+        return error_set(err, RC_INVALID,
+                         "%s takes more than %d s: leave slow work to "
+                         "handle(), or to a thread of its own",
+                         doing, PROBE_TIMEOUT_MS / 1000);
     case HANDSHAKE_NONSENSE:
         return error_set(err, RC_INVALID,
                          "%s: the runner spoke nonsense (does the plugin "
@@ -98,5 +115,6 @@ handshake_explain(enum handshake_fault fault, const char *doing, int status,
         break;
     }
     runner_describe_end(status, end, sizeof(end));
-    return error_set(err, RC_INVALID, "%s ends the process: %s", doing, end);
+    return error_set(err, RC_INVALID, "%s ends the process: %s%s", doing, end,
+                     hint_at_end(status));
 }

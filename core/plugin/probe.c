@@ -14,6 +14,9 @@
 /* How long a probed runner may take to leave by itself. */
 #define LEAVE_MS 2000
 
+/* What it may have to say before it says what it has loaded: of its sandbox. */
+#define WORDS_MAX 1
+
 static void
 log_line(void *arg, const char *line, size_t len)
 {
@@ -41,11 +44,10 @@ end_runner(struct runner *runner, int polite)
     return status;
 }
 
-/* Why no frame came, and what that says about the plugin. Ends the runner. */
-static int
-explain(struct runner *runner, int rc, struct error *err)
+int
+probe_explain(struct runner *runner, int rc, const char *doing,
+              struct error *err)
 {
-    static const char doing[] = "loading it";
     int status = 0;
     struct pollfd fd = {.fd = runner->pid_fd, .events = POLLIN};
     if (rc == RC_CLOSED && poll(&fd, 1, LEAVE_MS) == 1) {
@@ -70,10 +72,18 @@ await_manifest(struct runner *runner, int stop_fd, struct manifest *out,
                struct error *err)
 {
     struct wire_frame frame;
-    int rc = runner_await(runner, clock_mono_ms() + PROBE_TIMEOUT_MS, stop_fd,
-                          &frame, log_line, runner);
-    if (rc != RC_OK) {
-        return explain(runner, rc, err);
+    int64_t deadline_ms = clock_mono_ms() + PROBE_TIMEOUT_MS;
+    int rc = RC_OK;
+    for (int words = 0; words <= WORDS_MAX; words++) {
+        rc = runner_await(runner, deadline_ms, stop_fd, &frame, log_line,
+                          runner);
+        if (rc != RC_OK) {
+            return probe_explain(runner, rc, "loading it", err);
+        }
+        if (frame.header.type != WIRE_LOG) {
+            break;
+        }
+        handshake_log(&frame, runner->is.name);
     }
     rc = handshake_manifest(&frame, out, err);
     end_runner(runner, 1);

@@ -8,6 +8,7 @@
 
 struct config_plugin;
 struct error;
+struct runner;
 
 /** Time for loading a file, and again for init(). */
 #define PROBE_TIMEOUT_MS 10000
@@ -25,5 +26,16 @@ struct error;
  */
 int probe_load(const struct config_plugin *config, const char *path,
                int stop_fd, struct manifest *out, struct error *err);
+
+/**
+ * Why runner_await() brought no frame, and what that says about the plugin.
+ * Ends the runner.
+ *
+ * @param rc     what it returned
+ * @param doing  what the runner was at: "init()"
+ * @return RC_INVALID, RC_CLOSED (given up) or RC_NOMEM
+ */
+int probe_explain(struct runner *runner, int rc, const char *doing,
+                  struct error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "error.h"
+#include "plugin/confinement.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -170,6 +171,28 @@ move_above_3(int *fd)
     return RC_OK;
 }
 
+static struct confinement
+confinement_of(const struct config_plugin *plugin)
+{
+    struct confinement c = {
+        .level = (uint32_t)plugin->sandbox,
+        .is_required = (uint32_t)plugin->sandbox_required,
+        .data_dir = plugin->data_dir != NULL ? plugin->data_dir : "",
+        .port_count = (uint32_t)plugin->tcp_port_count,
+        .uid = plugin->user != NULL ? (int64_t)plugin->uid : -1,
+        .gid = plugin->user != NULL ? (int64_t)plugin->gid : -1,
+        .keep_core = (uint32_t)plugin->core_dumps,
+        .files = plugin->limit_files,
+        .file_bytes = plugin->limit_file_size,
+        .memory_bytes = plugin->limit_memory,
+        .processes = plugin->limit_processes,
+    };
+    for (uint32_t i = 0; i < c.port_count; i++) {
+        c.ports[i] = plugin->tcp_ports[i];
+    }
+    return c;
+}
+
 int
 runner_start(struct runner **out, const struct config_plugin *plugin,
              const char *path, struct error *err)
@@ -215,7 +238,8 @@ runner_start(struct runner **out, const struct config_plugin *plugin,
     wire_put_u32(&runner->frame, WIRE_VERSION);
     wire_put_cstr(&runner->frame, plugin->name);
     wire_put_cstr(&runner->frame, path);
-    wire_put_u32(&runner->frame, 0);
+    const struct confinement confinement = confinement_of(plugin);
+    confinement_put(&runner->frame, &confinement);
     rc = runner_send(runner);
     if (rc == RC_NOMEM) {
         runner_kill(runner);

@@ -7,7 +7,7 @@
  *
  *   daemon                         runner
  *   HELLO version, name, path  ->
- *                              <-  MANIFEST or REFUSED
+ *                              <-  LOG ... MANIFEST or REFUSED
  *   INIT options               ->
  *                              <-  READY or REFUSED
  *   EVENT id, facts, bytes     ->
@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 /** Raised whenever a frame changes: an old runner must not meet a new daemon.*/
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 #define WIRE_HEADER_BYTES 16
 /** Largest payload: the largest body that can be configured, and its facts. */
@@ -36,7 +36,7 @@
 
 enum wire_type {
     WIRE_HELLO = 1,     /* u32 version, str plugin name, str path of the .so,
-                           u32 1 to keep core dumps */
+                           then see confinement.h */
     WIRE_INIT = 2,      /* u32 n, n times: str name, u32 type, str value */
     WIRE_EVENT = 3,     /* see struct wire_event; frame id names the delivery */
     WIRE_QUIT = 4,      /* no fields */
@@ -60,6 +60,7 @@ enum wire_stage {
     WIRE_STAGE_DESCRIPTOR = 2, /* the descriptor breaks a rule */
     WIRE_STAGE_INIT = 3,       /* init() said no */
     WIRE_STAGE_WIRE = 4,       /* version or frames do not fit */
+    WIRE_STAGE_SANDBOX = 5,    /* this system cannot confine it as asked for */
 };
 
 struct wire_header {

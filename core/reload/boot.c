@@ -61,6 +61,9 @@ make(struct generation **out, struct config *config,
         rc = candidate_raise_limits(config, err);
     }
     if (rc == RC_OK) {
+        (void)places_make(config, report); /* the report knows */
+    }
+    if (rc == RC_OK) {
         snprintf(snapshots, sizeof(snapshots), "%s/plugins", config->state_dir);
         rc = generation_make(out, config, snapshots, settings->stop_fd, report);
     }

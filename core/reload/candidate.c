@@ -32,6 +32,9 @@ make(struct generation **out, const struct config_source *source,
     if (rc != RC_NOMEM) {
         (void)places_check(config, report); /* the report knows */
     }
+    if (rc == RC_OK && report->errors == 0) {
+        (void)places_make(config, report);
+    }
     if (rc == RC_OK || rc == RC_INVALID) {
         /* With mistakes it is looked through for those of its plugins. */
         rc = generation_make(out, config, snapshots, stop_fd, report);

@@ -12,8 +12,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define OPEN_FILES_MAX 256 /* a plugin that leaks them fails early */
-#define HIDDEN_BELOW   16  /* how far under that limit hidden ones start */
+#define HIDDEN_FROM 240 /* where hidden ones are, if there is room */
+#define HIDDEN_ROOM 16  /* else that far under the limit */
 
 /* Exec keeps ignored signals ignored, and the mask; a plugin shall find
  * neither. */
@@ -28,21 +28,33 @@ reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Lower a limit, hard and soft; never raise one. */
-static int
-lower_limit(__rlimit_resource_t resource, rlim_t most, struct error *err)
+int
+process_limit(int resource, rlim_t most, struct error *err)
 {
     struct rlimit limit;
-    if (getrlimit(resource, &limit) != 0) {
+    if (getrlimit((__rlimit_resource_t)resource, &limit) != 0) {
         return error_errno(err, RC_IO, errno, "getrlimit");
     }
     if (limit.rlim_max <= most && limit.rlim_cur <= most) {
         return RC_OK;
     }
     limit.rlim_max = limit.rlim_max < most ? limit.rlim_max : most;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(resource, &limit) != 0) {
+    limit.rlim_cur = limit.rlim_cur < most ? limit.rlim_cur : most;
+    if (setrlimit((__rlimit_resource_t)resource, &limit) != 0) {
         return error_errno(err, RC_IO, errno, "setrlimit");
+    }
+    return RC_OK;
+}
+
+int
+process_die_with(int parent_pid, struct error *err)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+        return error_errno(err, RC_IO, errno, "PR_SET_PDEATHSIG");
+    }
+    /* It may have died before the line above took effect. */
+    if (getppid() != parent_pid) {
+        return error_set(err, RC_CLOSED, "parent %d is gone", parent_pid);
     }
     return RC_OK;
 }
@@ -51,17 +63,14 @@ int
 process_confine(int parent_pid, struct error *err)
 {
     reset_signals();
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-        return error_errno(err, RC_IO, errno, "PR_SET_PDEATHSIG");
-    }
-    /* It may have died before the line above took effect. */
-    if (getppid() != parent_pid) {
-        return error_set(err, RC_CLOSED, "parent %d is gone", parent_pid);
+    int rc = process_die_with(parent_pid, err);
+    if (rc != RC_OK) {
+        return rc;
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return error_errno(err, RC_IO, errno, "PR_SET_NO_NEW_PRIVS");
     }
-    return lower_limit(RLIMIT_NOFILE, OPEN_FILES_MAX, err);
+    return RC_OK;
 }
 
 int
@@ -71,9 +80,11 @@ process_hide_fd(int fd, struct error *err)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return error_errno(err, RC_IO, errno, "getrlimit");
     }
-    rlim_t top =
-        limit.rlim_cur < OPEN_FILES_MAX ? limit.rlim_cur : OPEN_FILES_MAX;
-    int from = top > 2 * HIDDEN_BELOW ? (int)top - HIDDEN_BELOW : 0;
+    int from = HIDDEN_FROM;
+    if (limit.rlim_cur < HIDDEN_FROM + HIDDEN_ROOM) {
+        int top = (int)limit.rlim_cur;
+        from = top > 2 * HIDDEN_ROOM ? top - HIDDEN_ROOM : 0;
+    }
     int hidden = fcntl(fd, F_DUPFD_CLOEXEC, from);
     if (hidden < 0) {
         return error_errno(err, RC_IO, errno, "descriptor %d", fd);
@@ -84,12 +95,6 @@ process_hide_fd(int fd, struct error *err)
         return error_errno(err, RC_IO, errno, "descriptor %d", fd);
     }
     return hidden;
-}
-
-int
-process_forbid_core(struct error *err)
-{
-    return lower_limit(RLIMIT_CORE, 0, err);
 }
 
 void

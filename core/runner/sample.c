@@ -1,4 +1,5 @@
-/* core/runner/sample.c: an event from a file, as the daemon would send it.
+/* core/runner/sample.c: an event from a file or a text, as the daemon would
+ * send it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "runner/sample.h"
 
@@ -60,7 +61,6 @@ read_body(struct sample *out, const char *path, struct error *err)
     if (!standard) {
         fclose(file);
     }
-    out->facts.body = out->body;
     return rc;
 }
 
@@ -149,21 +149,50 @@ read_facts(struct sample *out, const char *plugin, struct error *err)
     return RC_OK;
 }
 
+/* `out` has a body. */
+static int
+finish(struct sample *out, const char *name, const char *plugin,
+       struct error *err)
+{
+    struct json_fault fault;
+    int rc = RC_OK;
+    out->facts.body = out->body;
+    if (json_check(out->body, out->facts.body_len, &fault) != RC_OK) {
+        rc = error_set(err, RC_INVALID, "%s: not JSON: %s at byte %zu", name,
+                       fault.reason, fault.offset);
+    }
+    return rc == RC_OK ? read_facts(out, plugin, err) : rc;
+}
+
 int
 sample_read(struct sample *out, const char *path, const char *plugin,
             struct error *err)
 {
     *out = (struct sample){.body = NULL};
-    struct json_fault fault;
     int rc = read_body(out, path, err);
-    if (rc == RC_OK &&
-        json_check(out->body, out->facts.body_len, &fault) != RC_OK) {
-        rc = error_set(err, RC_INVALID, "%s: not JSON: %s at byte %zu", path,
-                       fault.reason, fault.offset);
-    }
     if (rc == RC_OK) {
-        rc = read_facts(out, plugin, err);
+        rc = finish(out, path, plugin, err);
     }
+    if (rc != RC_OK) {
+        sample_fini(out);
+    }
+    return rc;
+}
+
+int
+sample_take(struct sample *out, const char *text, const char *plugin,
+            struct error *err)
+{
+    *out = (struct sample){.body = NULL};
+    size_t len = strlen(text);
+    if (len > SAMPLE_BYTES_MAX) {
+        return error_set(err, RC_INVALID, "event: larger than %u MB",
+                         SAMPLE_BYTES_MAX >> 20);
+    }
+    out->body = strdup(text);
+    out->facts.body_len = len;
+    int rc = out->body == NULL ? error_set(err, RC_NOMEM, "out of memory")
+                               : finish(out, "event", plugin, err);
     if (rc != RC_OK) {
         sample_fini(out);
     }

@@ -1,4 +1,5 @@
-/* core/runner/sample.h: an event from a file, as the daemon would send it.
+/* core/runner/sample.h: an event from a file or a text, as the daemon would
+ * send it.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_SAMPLE_H
 #define CORE_SAMPLE_H
@@ -25,6 +26,10 @@ struct sample {
  * @return RC_OK, RC_IO, RC_INVALID (not a Stripe event) or RC_NOMEM
  */
 int sample_read(struct sample *out, const char *path, const char *plugin,
+                struct error *err);
+
+/** As sample_read(), from the event's JSON. @param text  copied */
+int sample_take(struct sample *out, const char *text, const char *plugin,
                 struct error *err);
 
 void sample_fini(struct sample *sample);

@@ -3,10 +3,12 @@
 #include "runner/serve.h"
 
 #include "error.h"
+#include "plugin/confinement.h"
 #include "plugin/wire.h"
 #include "runner/host.h"
 #include "runner/load.h"
 #include "runner/process.h"
+#include "runner/sandbox.h"
 #include "runner/stream.h"
 
 #include <errno.h>
@@ -28,6 +30,7 @@ struct serve {
     size_t error_len;
 
     /* Of the main thread alone. */
+    int parent_pid; /* the daemon's */
     struct stream stream;
     struct loaded loaded;
     struct host host;
@@ -231,6 +234,35 @@ ask(void *arg, const char *key, size_t key_len, struct scratch *scratch,
 
 /* ---- The three steps ------------------------------------------------ */
 
+/* In this order: constructors are plugin code too. */
+static int
+confine_and_load(struct serve *serve, const struct confinement *confinement,
+                 const char *path)
+{
+    struct error err;
+    struct sandbox_file file = {.path = path, .fd = -1};
+    char lacking[160], line[sizeof(lacking) + 64];
+    enum wire_stage stage = WIRE_STAGE_SANDBOX;
+    int rc = sandbox_apply(confinement, serve->parent_pid, &file, lacking,
+                           sizeof(lacking), &err);
+    if (rc == RC_OK && lacking[0] != '\0') {
+        int len = snprintf(line, sizeof(line),
+                           "its sandbox is weaker than asked for: this system "
+                           "cannot deny %s",
+                           lacking);
+        log_line(serve, PEG_LOG_WARN, line, (size_t)len);
+    }
+    if (rc == RC_OK) {
+        rc = load_open(&serve->loaded, file.path, &stage, &err);
+    }
+    sandbox_file_fini(&file);
+    if (rc == RC_CLOSED) {
+        return rc; /* the daemon is gone */
+    }
+    return rc == RC_OK ? send_manifest(serve)
+                       : send_refused(serve, stage, err.text);
+}
+
 static int
 load(struct serve *serve, struct wire_reader *hello)
 {
@@ -245,20 +277,13 @@ load(struct serve *serve, struct wire_reader *hello)
     }
     const char *name = wire_get_str(hello, NULL);
     const char *path = wire_get_str(hello, NULL);
-    uint32_t keep_core = wire_get_u32(hello);
-    if (wire_done(hello) != RC_OK) {
+    struct confinement confinement;
+    if (confinement_get(hello, &confinement) != RC_OK ||
+        wire_done(hello) != RC_OK) {
         return RC_INVALID;
     }
     process_set_name(name);
-
-    struct error err;
-    enum wire_stage stage = WIRE_STAGE_LOAD;
-    int rc = keep_core ? RC_OK : process_forbid_core(&err);
-    if (rc == RC_OK) {
-        rc = load_open(&serve->loaded, path, &stage, &err);
-    }
-    return rc == RC_OK ? send_manifest(serve)
-                       : send_refused(serve, stage, err.text);
+    return confine_and_load(serve, &confinement, path);
 }
 
 /* HELLO. */
@@ -375,11 +400,12 @@ work(struct serve *serve)
 }
 
 int
-serve_run(int fd)
+serve_run(int fd, int parent_pid)
 {
     /* Static: threads of the plugin may log until the process is gone. */
     static struct serve serve = {.lock = PTHREAD_MUTEX_INITIALIZER};
     serve.stream.fd = fd;
+    serve.parent_pid = parent_pid;
     host_init(&serve.host, log_line, ask, &serve);
     setvbuf(stdout, NULL, _IOLBF, 0);
 

@@ -1,5 +1,5 @@
-/* core/runner/shelf.c: a plugin's store in memory, for try. A list: an event
- * touches few keys, and here there is one event.
+/* core/runner/shelf.c: a plugin's store in memory, for try and for the test
+ * kit. A list: an event touches few keys, and here there are few events.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "runner/shelf.h"
 
@@ -66,6 +66,7 @@ remove_item(struct shelf *shelf, struct shelf_item **at)
 {
     struct shelf_item *item = *at;
     shelf->bytes -= item->key_len + item->value_len;
+    shelf->count--;
     *at = item->next;
     free(item);
 }
@@ -91,6 +92,7 @@ put_item(struct shelf *shelf, const struct store_key *entry)
     item->next = shelf->first;
     shelf->first = item;
     shelf->bytes += bytes;
+    shelf->count++;
     return RC_OK;
 }
 

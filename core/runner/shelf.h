@@ -1,4 +1,4 @@
-/* core/runner/shelf.h: a plugin's store in memory, for try.
+/* core/runner/shelf.h: a plugin's store in memory, for try and the test kit.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_SHELF_H
 #define CORE_SHELF_H
@@ -14,7 +14,7 @@ struct shelf_item;
 /** Zero it to start. At most PEG_STORE_PLUGIN_MAX bytes of keys and values. */
 struct shelf {
     struct shelf_item *first;
-    size_t bytes;
+    size_t count, bytes; /* of keys; of keys and values */
 };
 
 /** As a store_ask_fn. @return RC_OK */

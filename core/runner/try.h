@@ -4,22 +4,24 @@
 #ifndef CORE_TRY_H
 #define CORE_TRY_H
 
-#include <stddef.h>
+#include "runner/given.h"
+#include "runner/tried.h"
+
 #include <stdint.h>
-#include <stdio.h>
 
 struct try_args {
-    const char *plugin;   /* path of the .so */
-    const char *event;    /* path of the event, or "-" */
-    char *const *options; /* "key=value"; borrowed */
-    size_t option_count;
+    const char *plugin; /* path of the .so */
+    const char *event;  /* path of the event, or "-" */
+    struct given given; /* options */
     int64_t repeat;     /* times handle() is called */
     int64_t timeout_ms; /* what peg_ms_left() starts from */
+    struct tried_wish wish;
+    enum tried_form form;
 };
 
 enum try_exit {
-    TRY_OK = 0,     /* done or skip */
-    TRY_FAILED = 1, /* retry or fail */
+    TRY_OK = 0,     /* done or skip, or what was expected */
+    TRY_FAILED = 1, /* retry or fail, or not what was expected */
     TRY_USAGE = 2,
     TRY_REFUSED = 3, /* the plugin or its options */
     TRY_EVENT = 4,   /* no event at that path, or not one */

@@ -1,8 +1,9 @@
-# embed_files(OUTPUT file...): write a C file that holds each file's bytes, in
-# the form that embedded.h declares; a file's name is its name without ".json".
-# Bytes and not string literals: ISO C promises only 4,095 characters of those.
-# Runs when CMake configures, and again whenever one of the files changes.
-function(embed_files output)
+# embed_files(OUTPUT TABLE FOLDER file...): write a C file that holds each file's
+# bytes, as the table of that name which embedded.h declares; a file's name is its
+# path in FOLDER, without ".json" or ".in". Bytes and not string literals: ISO C
+# promises only 4,095 characters of those. Runs when CMake configures, and again
+# whenever one of the files changes.
+function(embed_files output table folder)
   set(arrays "")
   set(rows "")
   set(index 0)
@@ -10,8 +11,8 @@ function(embed_files output)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
     file(READ ${file} bytes HEX)
     string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
-    get_filename_component(name ${file} NAME)
-    string(REGEX REPLACE "\\.json$" "" name ${name})
+    file(RELATIVE_PATH name ${folder} ${file})
+    string(REGEX REPLACE "\\.(json|in)$" "" name ${name})
     string(APPEND arrays
       "static const unsigned char file_${index}[] = {${bytes}};\n")
     string(APPEND rows
@@ -23,7 +24,7 @@ function(embed_files output)
 #include \"template/embedded.h\"
 
 @arrays@
-const struct embedded_file embedded_files[] = {
+const struct embedded_file @table@[] = {
 @rows@    {NULL, NULL, 0},
 };
 ")

@@ -9,6 +9,7 @@
 #include "peer.h"
 
 #include "error.h"
+#include "plugin/confinement.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -24,6 +25,8 @@
 
 #define PATIENCE_MS      20000
 #define SAMPLE_BYTES_MAX 65536
+
+void (*peer_prepare)(void);
 
 static const char *peer_runner, *peer_fixtures;
 static char sample_text[SAMPLE_BYTES_MAX];
@@ -66,6 +69,9 @@ become_runner(int socket, pid_t parent, int out)
     if ((socket == 3 ? fcntl(3, F_SETFD, 0) : dup2(socket, 3)) < 0 ||
         (out >= 0 && dup2(out, STDOUT_FILENO) < 0)) {
         _exit(126);
+    }
+    if (peer_prepare != NULL) {
+        peer_prepare();
     }
     execl(peer_runner, peer_runner, "serve", parent_text, (char *)NULL);
     _exit(127);
@@ -160,17 +166,42 @@ expect_exit(struct runner *runner, int status)
 /* ---- What a daemon says --------------------------------------------- */
 
 void
-send_hello(struct runner *runner, uint32_t version, const char *fixture)
+peer_path(char *path, size_t size, const char *fixture)
+{
+    if (strchr(fixture, '/') != NULL) {
+        snprintf(path, size, "%s", fixture);
+    } else {
+        snprintf(path, size, "%s/%s.so", peer_fixtures, fixture);
+    }
+}
+
+static void
+hello(struct runner *runner, uint32_t version, const char *fixture,
+      const struct confinement *confinement)
 {
     struct wire_writer writer = {.bytes = NULL};
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/%s.so", peer_fixtures, fixture);
+    peer_path(path, sizeof(path), fixture);
     wire_begin(&writer, WIRE_HELLO, 0);
     wire_put_u32(&writer, version);
     wire_put_cstr(&writer, fixture);
     wire_put_cstr(&writer, path);
-    wire_put_u32(&writer, 0);
+    confinement_put(&writer, confinement);
     send_frame(runner, &writer);
+}
+
+void
+send_hello(struct runner *runner, uint32_t version, const char *fixture)
+{
+    const struct confinement none = {.data_dir = "", .uid = -1, .gid = -1};
+    hello(runner, version, fixture, &none);
+}
+
+void
+send_confined(struct runner *runner, const char *fixture,
+              const struct confinement *confinement)
+{
+    hello(runner, WIRE_VERSION, fixture, confinement);
 }
 
 void

@@ -13,6 +13,8 @@
 /** Longest list of operations for keys.c. */
 #define OPS_MAX (32U << 10)
 
+struct confinement;
+
 struct runner {
     pid_t pid;
     int fd;
@@ -22,6 +24,9 @@ struct runner {
 
 /** Read RUNNER FIXTURES EVENT from the command line. @return 0, or -1 */
 int peer_setup(int argc, char **argv);
+
+/** Called in a child that is about to become a runner; NULL: nothing is. */
+extern void (*peer_prepare)(void);
 
 /** Start one, with descriptor 1 where it is. */
 void start(struct runner *runner);
@@ -39,7 +44,13 @@ void start_ready(struct runner *runner, const char *fixture);
 void send_bytes(struct runner *runner, const char *bytes, size_t len);
 /** End the frame, send it, and free the writer. */
 void send_frame(struct runner *runner, struct wire_writer *writer);
+/** Where a fixture's file is; it can be a path itself. */
+void peer_path(char *path, size_t size, const char *fixture);
+
+/** Unconfined. */
 void send_hello(struct runner *runner, uint32_t version, const char *fixture);
+void send_confined(struct runner *runner, const char *fixture,
+                   const struct confinement *confinement);
 /** With one option, or with none when `name` is NULL. */
 void send_init(struct runner *runner, const char *name, uint32_t type,
                const char *value);

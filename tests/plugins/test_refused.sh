@@ -48,9 +48,11 @@ accepted good
 accepted smallest
 accepted larger
 accepted longest_name
+accepted needs_this_minor
 accepted good_events
 
-fixture no_symbol 'exports no pegboard_plugin_v1' 'PEG_PLUGIN(...) missing'
+fixture no_symbol 'exports no pegboard_plugin_v1, but something_else' \
+    'forget PEG_PLUGIN(...)'
 fixture abi2 'exports pegboard_plugin_v2' 'ABI 2, this is ABI 1'
 fixture function 'is a function, it must be data'
 fixture size0 '.size is 0, at least 72' 'PEG_PLUGIN(...)'
@@ -58,6 +60,7 @@ fixture too_small '.size is 71, at least 72'
 fixture size_lies '.size is 4096, but pegboard_plugin_v1 has'
 fixture major2 '.abi_major is 2, this is 1'
 fixture needs_minor99 'plugin needs pegboard ABI 1.99, this is 1.1'
+fixture needs_next_minor 'plugin needs pegboard ABI 1.' 'update pegboard'
 fixture null_name '.name is missing'
 fixture bad_name '.name "Bad Name"' '1 to 32 of a-z 0-9 - _'
 fixture empty_name '.name ""'
@@ -87,10 +90,10 @@ fixture init_fail 'error init_fail: cannot reach the database' \
 # Files that are no shared object of this machine.
 refused "$scratch/missing.so" 'No such file'
 : >"$scratch/empty.so"
-refused "$scratch/empty.so" 'file too short' 'being copied'
+refused "$scratch/empty.so" 'the file is empty' 'being copied'
 seq 1000 >"$scratch/text.so"
-refused "$scratch/text.so" 'invalid ELF header' 'gcc -shared'
-refused "$runner" 'refused'
+refused "$scratch/text.so" 'no ELF header' 'gcc -shared'
+refused "$runner" 'it is a program' 'link it with -shared instead of -pie'
 
 # patch OFFSET OCTAL: a copy of a good plugin with one byte changed.
 patch() {
@@ -99,29 +102,18 @@ patch() {
         2>/dev/null
 }
 patch 4 001 # 32 bits, or the size that this machine does not have
-refused "$scratch/patched.so" 'wrong ELF class' 'word size'
+refused "$scratch/patched.so" '-bit programs' 'build it here'
 patch 18 010 # MIPS
-refused "$scratch/patched.so" 'another kind of machine'
+refused "$scratch/patched.so" 'another machine: for MIPS, this one is'
 
-# Cut short: dlopen may say so, or die of SIGBUS or SIGSEGV, which is why the
-# daemon looks at plugins in a child. A cut behind what is loaded does no harm:
-# then it works.
-export ASAN_OPTIONS=handle_sigbus=0:handle_segv=0
-export TSAN_OPTIONS=$ASAN_OPTIONS
+# Cut short: found by reading. dlopen() would die of SIGBUS or SIGSEGV, or load
+# it, if the cut is behind what is loaded.
 size=$(wc -c <"$fixtures/noop.so")
 cut=64
 while [ "$cut" -lt "$size" ]; do
     head -c "$cut" "$fixtures/noop.so" >"$scratch/cut.so"
-    got=$("$runner" try "$scratch/cut.so" "$event" 2>&1)
-    case "$? $got" in
-    3* | 135* | 139* | '0 done') ;;
-    *) complain "cut at $cut: $got" ;;
-    esac
+    refused "$scratch/cut.so" 'cut short' 'still being copied'
     cut=$((cut + 512))
 done
-head -c 4096 "$fixtures/noop.so" >"$scratch/cut.so"
-if "$runner" try "$scratch/cut.so" "$event" >"$scratch/said" 2>&1; then
-    complain 'the first page of a plugin is accepted'
-fi
 
 exit $((failures > 0))

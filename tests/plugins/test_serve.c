@@ -235,7 +235,7 @@ refusal_tells_the_stage(void **state)
     struct runner runner;
     start(&runner);
     send_hello(&runner, WIRE_VERSION + 1, "noop");
-    expect_refused(&runner, WIRE_STAGE_WIRE, "wire version 2, the daemon 3");
+    expect_refused(&runner, WIRE_STAGE_WIRE, "wire version 3, the daemon 4");
 
     start(&runner);
     send_hello(&runner, WIRE_VERSION, "missing");

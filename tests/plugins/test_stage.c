@@ -126,7 +126,7 @@ every_failure_is_told_and_nothing_else_touched(void **state)
     assert_int_equal(rig->plugins[2].failed, 1);
     assert_string_equal(rig->plugins[2].why,
                         "init() ends the process: killed by signal 6 "
-                        "(SIGABRT)");
+                        "(SIGABRT) (pegboard try on its file tells more)");
     assert_int_equal(rig->plugins[3].failed, 0);
 
     rig_unstage(rig);
@@ -147,7 +147,9 @@ init_that_hangs_is_told_of(void **state)
 {
     struct rig *rig = *state;
     rig_staged(rig, rig_generation(rig, "a init_hang 1 x b noop 1 x"), "ab");
-    assert_string_equal(rig->plugins[0].why, "init() takes more than 10 s");
+    assert_string_equal(rig->plugins[0].why,
+                        "init() takes more than 10 s: leave slow work to "
+                        "handle(), or to a thread of its own");
     assert_int_equal(rig->plugins[1].failed, 0);
 }
 

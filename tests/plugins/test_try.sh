@@ -16,6 +16,8 @@ check() {
     shift 2
     got=$("$runner" try "$@" 2>&1)
     status=$?
+    # Times are never the same.
+    got=$(printf '%s' "$got" | sed -E 's/[0-9]+ us\b/N us/g; s/"took_us":[0-9]+/"took_us":N/')
     if [ "$status" != "$want_status" ] || [ "$got" != "$want" ]; then
         printf 'try %s\nexpected %s: %s\ngot %s: %s\n\n' "$*" "$want_status" \
             "$want" "$status" "$got"
@@ -147,6 +149,63 @@ says 3 '"soon" is not a duration' "$fixtures/retry.so" "$event" \
 says 3 'given twice' "$fixtures/retry.so" "$event" --option delay=1s \
     --option delay=2s
 says 3 'write key=value' "$fixtures/retry.so" "$event" --option delay
+
+check 3 'pegboard-runner: retry has no option "dealy", did you mean "delay"?' \
+    "$fixtures/retry.so" "$event" --option dealy=1s
+# All mistakes at once.
+check 3 'pegboard-runner: retry has no option "dealy", did you mean "delay"?
+pegboard-runner: option delay: "soon" is not a duration like 250ms, 30s, 5m, 4h or 35d' \
+    "$fixtures/retry.so" "$event" --option dealy=1s --option delay=soon
+
+# Secrets are read as the daemon reads them; others are passed on.
+printf 'tok_1\n' >"$scratch/token"
+chmod 600 "$scratch/token"
+cat >"$scratch/secret.json" <<'JSON'
+{"id": "evt_1", "type": "invoice.paid"}
+JSON
+(cd "$scratch" &&
+    check 0 'info secret: tok_1 plain
+done' "$fixtures/secret.so" secret.json -o token=file:token -o word=plain &&
+    TOKEN=tok_2 && export TOKEN &&
+    check 0 'pegboard-runner: warning: option word is no PEG_OPTION_SECRET, so the plugin gets "env:TOKEN" as it stands there
+info secret: tok_2 env:TOKEN
+done' "$fixtures/secret.so" secret.json -o token=env:TOKEN -o word=env:TOKEN &&
+    chmod 644 token &&
+    check 3 'pegboard-runner: option token: file:token is open to every user (mode 0644); run chmod o= on it' \
+        "$fixtures/secret.so" secret.json -o token=file:token &&
+    exit "$failures") || failures=$((failures + 1))
+
+# What is expected.
+check 0 'retry in 5000 ms: the backend is down' "$fixtures/retry.so" "$event" \
+    --expect retry
+check 0 'retry in 5000 ms: the backend is down' "$fixtures/retry.so" "$event" \
+    --expect retry,5s
+check 1 'retry in 5000 ms: the backend is down
+expected retry in 6000 ms, got: retry in 5000 ms: the backend is down' \
+    "$fixtures/retry.so" "$event" --expect retry,6s
+check 0 'fail: no such order' "$fixtures/fail.so" "$event" --expect fail
+check 1 'done
+expected skip, got: done' "$fixtures/noop.so" "$event" --expect skip
+check 1 'retry: handle() returned 99, which is no verdict
+expected retry, got: retry: handle() returned 99, which is no verdict' \
+    "$fixtures/verdict99.so" "$event" --expect retry
+for wrong in dnoe done,5s retry, retry,5 retry,x ''; do
+    says 2 'it is one of done, skip, retry, fail' "$fixtures/noop.so" "$event" \
+        --expect "$wrong"
+done
+
+# For programs, and for people.
+check 1 '{"verdict":"retry","returned":99,"took_us":N}' --json \
+    "$fixtures/verdict99.so" "$event"
+check 1 '{"verdict":"retry","delay_ms":5000,"reason":"the backend is down","took_us":N}' \
+    --json "$fixtures/retry.so" "$event"
+check 0 'done (N us)' -v "$fixtures/noop.so" "$event"
+check 0 'done (N us)
+done (N us)
+2 calls: fastest N us, average N us, slowest N us' -v "$fixtures/noop.so" \
+    "$event" --repeat 2
+says 0 'note: receipts declares no charge.updated: a daemon would not give' \
+    -v "$fixtures/../../plugins/receipts.so" "$event"
 
 # Usage.
 says 2 'usage:' "$fixtures/noop.so"

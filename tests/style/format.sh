@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every C file stands as clang-format 14 with .clang-format would write it.
+# Every C and C++ file stands as clang-format 14 with .clang-format would write
+# it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 format=$(command -v clang-format-14 || command -v clang-format || true)
@@ -8,5 +9,5 @@ if [ -z "$format" ] || ! "$format" --version | grep -q 'version 14\.'; then
     exit 77
 fi
 find core sdk plugins tests -name node_modules -prune -o \
-    \( -name '*.c' -o -name '*.h' \) -print0 |
+    \( -name '*.c' -o -name '*.h' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
     xargs -0 "$format" --dry-run -Werror

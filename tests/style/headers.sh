@@ -12,14 +12,17 @@ for header in $(find core -name '*.h'); do
         status=1
     fi
 done
-for header in sdk/include/pegboard/plugin.h sdk/include/pegboard/money.h; do
-    line="#include <pegboard/$(basename "$header")>"
+for header in plugin.h money.h testing.h; do
+    line="#include <pegboard/$header>"
     echo "$line" | cc -std=c11 -pedantic -Isdk/include -Wall -Wextra -Werror \
         -fsyntax-only -x c - || status=1
     echo "$line" | c++ -std=c++17 -pedantic -Isdk/include -Wall -Wextra -Werror \
         -fsyntax-only -x c++ - || status=1
 done
-if grep -nE '#include *"' -r sdk/include plugins --include='*.[ch]'; then
+echo "#include <pegboard/plugin.hpp>" | c++ -std=c++17 -pedantic -Isdk/include \
+    -Wall -Wextra -Werror -fsyntax-only -x c++ - || status=1
+if grep -nE '#include *"' -r sdk/include plugins --include='*.[ch]' \
+    --include='*.hpp'; then
     echo "the SDK and the plugins include only <...>"
     status=1
 fi

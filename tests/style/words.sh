@@ -11,12 +11,13 @@ if grep -rnE '\b(TODO|FIXME|XXX|HACK)\b' "${sources[@]}" \
     status=1
 fi
 if grep -rnE '(^|[^:"])//' core sdk plugins tests --include='*.[ch]' \
-    --exclude-dir=node_modules | grep -vE '"[^"]*//[^"]*"|https?://|\*.*//'; then
+    --include='*.cc' --include='*.hpp' --exclude-dir=node_modules |
+    grep -vE '"[^"]*//[^"]*"|https?://|\*.*//'; then
     echo "comments are /* */"
     status=1
 fi
 for file in $(find core sdk plugins tests -name node_modules -prune -o \
-    -name '*.[ch]' -print); do
+    \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print); do
     if ! head -40 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
         echo "no licence line at its head: $file"
         status=1

@@ -129,6 +129,109 @@ keys_without_a_value_are_refused(void **state)
                    "t.ini:2: file: ~ is not expanded; write the whole path\n");
 }
 
+/* ---- Of plugins ------------------------------------------------------ */
+
+static struct config *
+load_plugin(const char *keys)
+{
+    char text[512];
+    write_file("plugins/p.so", 0644, "");
+    snprintf(text, sizeof(text),
+             "[server]\nstate_dir = state\n" ENDPOINT "[plugin p]\n%s", keys);
+    return assert_loads(text);
+}
+
+static void
+data_dirs_are_made_for_their_user(void **state)
+{
+    (void)state;
+    struct stat st;
+    struct config_report report = {0};
+    assert_int_equal(mkdir("state", 0700), 0);
+    struct config *config = load_plugin("data_dir = own\n");
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(places_make(config, &report), RC_OK);
+        assert_int_equal(report.count, 0);
+        assert_int_equal(stat("state/own", &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0700);
+        assert_int_equal(st.st_uid, geteuid());
+    }
+    assert_int_equal(chmod("state/own", 0750), 0); /* as somebody wants it */
+    assert_int_equal(places_make(config, &report), RC_OK);
+    assert_int_equal(stat("state/own", &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0750);
+    config_close(config);
+
+    if (geteuid() == 0) {
+        config = load_plugin("data_dir = theirs\nuser = nobody\n");
+        assert_int_equal(places_make(config, &report), RC_OK);
+        assert_int_equal(stat("state/theirs", &st), 0);
+        assert_int_equal(st.st_uid, 65534);
+        assert_int_equal(st.st_gid, 65534);
+        config_close(config);
+    }
+    config = load_plugin("data_dir = off\nenabled = no\n");
+    assert_int_equal(places_make(config, &report), RC_OK);
+    assert_true(is_absent("state/off"));
+    config_close(config);
+    report_fini(&report);
+}
+
+static void
+data_dirs_that_cannot_be_made_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys, *message;
+    } wrong[] = {
+        {"data_dir = a/b\n",
+         "data_dir of plugin p: ./state/a/b cannot be made: No such file or "
+         "directory; make the folder it stands in, or write another path"},
+        {"data_dir = file\n",
+         "data_dir of plugin p: ./state/file cannot be made: Not a directory; "
+         "make the folder it stands in, or write another path"},
+    };
+    assert_int_equal(mkdir("state", 0700), 0);
+    write_file("state/file", 0600, "");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct config_report report = {0};
+        struct config *config = load_plugin(wrong[i].keys);
+        assert_int_equal(places_make(config, &report), RC_INVALID);
+        assert_int_equal(report.errors, 1);
+        assert_int_equal(report.findings[0].line, 5);
+        assert_string_equal(report.findings[0].message, wrong[i].message);
+        config_close(config);
+        report_fini(&report);
+    }
+}
+
+static void
+who_only_looks_does_without(void **state)
+{
+    (void)state;
+    struct config_report report = {0};
+    struct config *config = load_plugin("data_dir = own\n");
+    places_forget(config, &report);
+    assert_int_equal(report.errors, 0);
+    assert_int_equal(report.count, 1);
+    assert_string_equal(report.findings[0].message,
+                        "data_dir of plugin p: there is no ./state/own yet; "
+                        "the daemon will make it, and here the plugin does "
+                        "without");
+    assert_null(config->plugins[0].data_dir);
+    assert_true(is_absent("state"));
+    config_close(config);
+    report_fini(&report);
+
+    assert_int_equal(mkdir("state", 0700), 0);
+    assert_int_equal(mkdir("state/own", 0700), 0);
+    config = load_plugin("data_dir = own\n");
+    places_forget(config, &report);
+    assert_int_equal(report.count, 0);
+    assert_non_null(config->plugins[0].data_dir);
+    config_close(config);
+}
+
 int
 main(void)
 {
@@ -137,6 +240,9 @@ main(void)
         FOLDER_TEST(places_of_others_are_refused),
         FOLDER_TEST(log_file_is_there_or_could_be_made),
         FOLDER_TEST(keys_without_a_value_are_refused),
+        FOLDER_TEST(data_dirs_are_made_for_their_user),
+        FOLDER_TEST(data_dirs_that_cannot_be_made_are_told),
+        FOLDER_TEST(who_only_looks_does_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

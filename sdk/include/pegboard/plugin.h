@@ -9,14 +9,26 @@
  *
  * ABI rules
  *   1. The major version is in the symbol's name. Within a major version
- *      members are only appended: never moved, retyped, removed or reused.
+ *      members are only appended: never moved, retyped, removed or reused. The
+ *      same holds for the values of constants. A peg_str, of which plugins make
+ *      their own, does not even grow.
  *   2. The host copies min(size, its own size) bytes of the descriptor into a
- *      zeroed one and judges it before it calls anything.
+ *      zeroed one and judges it before it calls anything. It steps through the
+ *      options by option_stride, so that peg_option may grow.
  *   3. A plugin that calls a function added in minor version N sets
  *      PEG_TARGET_MINOR to N before it includes this header; an older host
- *      refuses it with both numbers.
- *   4. No memory changes hands: what the host returns stays the host's, and the
+ *      refuses it with both numbers. Without that the function is not declared,
+ *      and the plugin runs on hosts from 1.0 on.
+ *   4. What one side does not know of the other is no error: an unknown fact is
+ *      PEG_ABSENT, an unknown verdict counts as PEG_RETRY. So new facts need no
+ *      target.
+ *   5. No memory changes hands: what the host returns stays the host's, and the
  *      host never frees what is the plugin's.
+ *   6. Only integers of a stated width, size_t and pointers cross: no enum, bit
+ *      field, long, time_t, FILE, variable argument or C++ object.
+ *   7. These are kept by tests/abi/: layout.c does not compile once a member
+ *      moves, and a plugin built with the header of each minor version is kept
+ *      as it was, and loaded on every run.
  *
  * ABI history
  *   1.0  first version
@@ -43,6 +55,9 @@ extern "C" {
 /** The lowest host minor version this plugin can live with. */
 #ifndef PEG_TARGET_MINOR
 #define PEG_TARGET_MINOR 0
+#endif
+#if PEG_TARGET_MINOR > PEG_ABI_MINOR
+#error "PEG_TARGET_MINOR is beyond this pegboard/plugin.h: take a newer one"
 #endif
 
 #if defined(__GNUC__)
