@@ -236,6 +236,17 @@ class Isolated(TestCase):
             stat = pathlib.Path(f"/proc/{pid}/stat")
             self.assertTrue(not stat.exists() or ") Z " in stat.read_text())
 
+    def test_sandbox_of_the_section_holds(self):
+        ini = self.folder / "mine.ini"
+        said = {}
+        for level in ("none", "strict"):
+            ini.write_text(f"[plugin does]\nsandbox = {level}\n"
+                           "[plugin does options]\ndo = read:/etc/hostname\n")
+            said[level] = self.isolated("does", "-c", ini, exits=None)
+            said[level] += self.stderr
+        self.assertNotIn("EACCES", said["none"])
+        self.assertIn("EACCES", said["strict"])
+
     def test_preload_is_not_for_it(self):
         self.isolated("noop", "--preload", "libasan.so.8", exits=USAGE)
 
