@@ -138,6 +138,14 @@ refuse_open(const char *path, const struct elf_facts *facts, const char *why,
 
 /* ---- dlsym() -------------------------------------------------------- */
 
+/* Names beginning with __ are a compiler's, such as a sanitizer's. */
+static int
+is_stray(const struct elf_symbol *symbol)
+{
+    return symbol->is_defined && strncmp(symbol->name, "__", 2) != 0 &&
+           strstr(symbol->name, entry_stem) != NULL;
+}
+
 /* The descriptor under another name, or where nobody sees it; of those the most
  * telling. 0 for none. */
 static int
@@ -146,13 +154,13 @@ find_stray(const struct elf_facts *facts, struct elf_symbol *out)
     int found = 0;
     struct elf_symbol symbol;
     for (size_t i = 0; elf_local(facts, i, &symbol); i++) {
-        if (symbol.is_defined && strstr(symbol.name, entry_stem) != NULL) {
+        if (is_stray(&symbol)) {
             *out = symbol;
             found = 1;
         }
     }
     for (size_t i = 0; elf_import(facts, i, &symbol); i++) {
-        if (elf_is_export(&symbol) && strstr(symbol.name, entry_stem) != NULL) {
+        if (elf_is_export(&symbol) && is_stray(&symbol)) {
             *out = symbol;
             found = 1;
         }
@@ -180,7 +188,7 @@ refuse_stray(const struct elf_symbol *stray, struct error *err)
                          "define it with PEG_PLUGIN(...) of "
                          "<pegboard/plugin.h>");
     }
-    const char *number = stray->name + strlen(entry_stem);
+    const char *number = strstr(stray->name, entry_stem) + strlen(entry_stem);
     return error_set(err, RC_INVALID,
                      "exports %.*s: it was built for pegboard ABI %.8s, this "
                      "is ABI %d: update pegboard, or build the plugin with "
