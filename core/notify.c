@@ -105,7 +105,7 @@ notify_send(const struct notify *notify, const char *fmt, ...)
 
 /* Send `before` and a status. An error's text in it may hold anything, and what
  * is not UTF-8, as after a cut, systemd ignores. */
-static void
+__attribute__((format(printf, 3, 0))) static void
 send_status(const struct notify *notify, const char *before, const char *fmt,
             va_list args)
 {
