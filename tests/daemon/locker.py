@@ -32,9 +32,10 @@ class Locker:
         self._lines, self._offset = [], 0
 
     def section(self, name, *keys, concurrency=1, **options):
+        options.setdefault("slots", concurrency)
         return pegboard.section(
             name, "locker", f"concurrency = {concurrency}", *keys,
-            file=self.path, dir=self.dir, slots=concurrency, **options)
+            file=self.path, dir=self.dir, **options)
 
     def open_gate(self):
         (self.dir / "gate").touch()
@@ -113,6 +114,25 @@ def most_at_once(lines):
         running += {"B": 1, "E": -1, "C": -1}.get(line.kind, 0)
         most = max(most, running)
     return most
+
+
+def crowds(lines):
+    """Calls that began while more were at work than the newest generation among
+    them allows. Tags tell of both: "NUMBER/CONCURRENCY". Those whose process
+    died ended nobody knows when."""
+    calls = [call for call in calls_of(lines) if call.end is not None]
+    begins = {call.begin: call for call in calls}
+    ends = {call.end: call for call in calls}
+    at_work, wrong = {}, []
+    for at in sorted([*begins, *ends]):
+        if at in ends:
+            del at_work[ends[at]]
+            continue
+        tag = begins[at].line.what.split("/")
+        at_work[begins[at]] = tuple(map(int, tag))
+        if len(at_work) > max(at_work.values())[1]:
+            wrong.append(begins[at].line)
+    return wrong
 
 
 def begun_too_early(lines, seqs, excused=()):

@@ -17,6 +17,7 @@ class Mixed:
     Made in a test that has a `random`."""
 
     KEPT = 2  # runners
+    MOST = 4  # of "rolled"
 
     def __init__(self, test):
         self.test, self.random = test, test.random
@@ -26,8 +27,9 @@ class Mixed:
                                   for name in ("kept", "rolled"))
         self.so = folder / "rolled.so"
         self.version = 0
-        self.options = {"concurrency": 2, "max_ms": 1}
         self.retry_s, self.has_guest = 1, True
+        self.writes, self.options = 0, {"max_ms": 1}
+        self.set_concurrency(2)
         put(self.so, self.code())
         self.write()
         self.server.start()
@@ -61,9 +63,16 @@ class Mixed:
     def option(self):
         self.options = self.other_options()
 
+    def set_concurrency(self, number):
+        """Each time with a higher tag, for crowds()."""
+        self.writes += 1
+        self.options.update(concurrency=number, slots=self.MOST,
+                            tag=f"{self.writes}/{number}")
+
     def concurrency(self):
-        self.options["concurrency"] = self.random.choice(
-            [n for n in range(1, 5) if n != self.options["concurrency"]])
+        self.set_concurrency(self.random.choice(
+            [number for number in range(1, self.MOST + 1)
+             if number != self.options["concurrency"]]))
 
     def by_rename(self):
         put(self.so, self.code())
@@ -165,8 +174,8 @@ class Mixed:
     def settle(self):
         """As it was in the beginning but for the versions, of which the last
         two are of other bytes."""
-        self.options = {"concurrency": 2, "max_ms": 1}
-        self.has_guest = True
+        self.options["max_ms"], self.has_guest = 1, True
+        self.set_concurrency(2)
         for _ in range(2):
             self.by_rename()
             self.apply()

@@ -189,9 +189,9 @@ class TestCase(faults.TestCase, commands.TestCase):
                  f"{count} runners and no zombie: {daemon.children()}")
 
     def code_in(self, daemon, pid):
-        """The mark of the code in a runner."""
-        return re.search(rf'msg="runner ready" .* pid={pid} digest=(\w+)',
-                         daemon.log())[1]
+        """The mark of the code in a runner; pids come again."""
+        return re.findall(rf'msg="runner ready" .* pid={pid} digest=(\w+)',
+                          daemon.log())[-1]
 
     def handled(self, daemon, plugin):
         """Post an event; the mark of the code that handled it, if that is a

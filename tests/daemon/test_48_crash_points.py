@@ -60,7 +60,7 @@ class TestCase(reloads.TestCase):
             self.server,
             with_file(self.locker.section("p", "order = strict",
                                           "retry = 10ms..50ms",
-                                          f"timeout = {version}m",
+                                          f"timeout = {version}m", slots=2,
                                           concurrency=version), "locker",
                       self.so) +
             section("same", "tells_pid") +

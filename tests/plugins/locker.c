@@ -25,6 +25,7 @@ static const peg_option options[] = {
     {"max_ms", PEG_OPTION_INT, 0, "0", "an event takes up to this, at random"},
     {"delay", PEG_OPTION_DURATION, 0, "20ms", "when a retry comes again"},
     {"retry_percent", PEG_OPTION_INT, 0, "0", "of calls, at random"},
+    {"tag", PEG_OPTION_STRING, 0, "-", "a word, told by what begins"},
     {"obey", PEG_OPTION_LIST, 0, "gate, retries, crashes, fail, skip",
      "keys of data.object.metadata to go by: gate waits for the file DIR/gate; "
      "retries and crashes tell how often, -1 for always"},
@@ -34,7 +35,8 @@ static const peg_option options[] = {
 struct call {
     peg_ctx *ctx;
     const peg_event *ev;
-    peg_str file, dir, id, object; /* object.len is 0 when there is none */
+    peg_str file, dir, tag, id;
+    peg_str object; /* its len is 0 when there is none */
     int64_t attempt, slots, max_ms, delay_ms, retry_percent;
     int object_fd, slot_fd; /* their locks are held; -1 for none */
 };
@@ -66,9 +68,9 @@ append(const char *path, const char *text, size_t len, int64_t *size)
     return failed ? -1 : 0;
 }
 
-/* Lines are "KIND NS EVENT OBJECT ATTEMPT PID WHAT": B begins, E ends with a
- * verdict, C is about to crash, V met another where nobody may be. Without the
- * line there is no test: die. */
+/* Lines are "KIND NS EVENT OBJECT ATTEMPT PID WHAT": B begins (with the tag), E
+ * ends with a verdict, C is about to crash, V met another where nobody may be.
+ * Without the line there is no test: die. */
 static void
 write_down(const struct call *call, const char *kind, const char *what)
 {
@@ -212,6 +214,7 @@ read_call(struct call *call)
     }
     return peg_option_str(call->ctx, "file", &call->file) == PEG_OK &&
            peg_option_str(call->ctx, "dir", &call->dir) == PEG_OK &&
+           peg_option_str(call->ctx, "tag", &call->tag) == PEG_OK &&
            peg_option_i64(call->ctx, "slots", &call->slots) == PEG_OK &&
            peg_option_i64(call->ctx, "max_ms", &call->max_ms) == PEG_OK &&
            peg_option_i64(call->ctx, "delay", &call->delay_ms) == PEG_OK &&
@@ -239,7 +242,7 @@ handle(peg_ctx *ctx, const peg_event *ev)
         return PEG_FAIL;
     }
     take_locks(&call);
-    write_down(&call, "B", "-");
+    write_down(&call, "B", call.tag.ptr);
     take_time(&call);
     int32_t verdict = decide(&call, &word);
     write_down(&call, "E", word);
