@@ -79,6 +79,9 @@ class TestCase(reloads.TestCase):
         self.pid(self.server, "same")
         self.pid(self.server, self.GUESTS[version])
         self.check_no_others(self.server, version + 2)
+        wait_for(lambda: set(map(str, self.server.runners())) <= set(
+            re.findall(r'msg="runner ready" .* pid=(\d+)',
+                       self.server.log_since_start())), "all to be ready")
         self.assertEqual({self.code_in(self.server, pid) for pid in
                           self.server.runners("p")},
                          {mark_of(version_of("locker", version))})
