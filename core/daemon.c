@@ -156,6 +156,7 @@ drain(struct daemon *d)
     int64_t last_ms = deadline_ms + DRAIN_REST_MS;
     int hurried = 0;
     generation_drop(generation);
+    atomic_store(&d->is_stopping, 1);
     notify_send(&d->notify,
                 "STOPPING=1\nSTATUS=finishing attempts in work\n"
                 "EXTEND_TIMEOUT_USEC=%lld",

@@ -8,6 +8,8 @@
 #include "plugin/serving.h"
 #include "terminal.h"
 
+#include <stdatomic.h>
+
 struct daemon {
     const struct daemon_settings *settings;
     struct serving serving;
@@ -21,6 +23,7 @@ struct daemon {
     int signals; /* signalfd */
     struct notify notify;
     struct terminal terminal; /* of `dev` */
+    atomic_int is_stopping;   /* the service manager has been told */
 };
 
 /** Start all, in order. What has been started when it fails is there to be

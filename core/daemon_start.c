@@ -179,7 +179,7 @@ on_reload_ended(void *arg, const struct reload_answer *answer)
 {
     struct daemon *d = arg;
     char url[SERVER_URL_MAX];
-    if (answer->end == RELOAD_STOPPED) {
+    if (answer->end == RELOAD_STOPPED || atomic_load(&d->is_stopping)) {
         return; /* that we stop was said already */
     }
     struct generation *generation = serving_hold(&d->serving);

@@ -348,8 +348,16 @@ int
 log_reopen(struct error *err)
 {
     pthread_mutex_lock(&file.lock);
-    int rc = open_and_switch(file.path, err);
+    struct error failure = {.text = ""};
+    int rc = open_and_switch(file.path, &failure);
     pthread_mutex_unlock(&file.lock);
+    if (rc != RC_OK) {
+        struct log_value text;
+        log_write(LOG_ERROR, "log", "cannot be opened anew",
+                  "detail=%s action=lines_go_where_they_went",
+                  log_quote(&text, failure.text, strlen(failure.text)));
+        error_set(err, rc, "%s", failure.text);
+    }
     return rc;
 }
 

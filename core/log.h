@@ -35,7 +35,7 @@ void log_setup(enum log_level level, enum log_format format);
 int log_open_file(const char *path, struct error *err);
 
 /** Open the file again, by its path: what was open may have been renamed to
- * make room. Returns as log_open_file(). */
+ * make room. Returns as log_open_file(), and a line tells of a failure. */
 int log_reopen(struct error *err);
 
 /** Whether lines of `level` are shown: lets a caller save costly arguments. */

@@ -2,11 +2,12 @@
 daemon runs and at the very moment of a reload."""
 
 import os
+import pathlib
 import subprocess
 
 import pegboard
 import reloads
-from commands import CONFIG
+from commands import CONFIG, FAILED
 from pegboard import DEADLY, event, section, wait_for
 from reloads import code_of, digest_of, mark_of, put, version_of
 
@@ -225,6 +226,51 @@ class Damaged(TestCase):
             with self.subTest(said):
                 put(self.so, content)
                 self.check_refused(daemon, said)
+
+    def test_library_beside_it_is_not_in_the_copy(self):
+        """$ORIGIN of the copy is another folder."""
+        daemon = self.serve_file()
+        folder = daemon.folder / "built"
+        folder.mkdir()
+        (folder / "dep.c").write_text("int dep(void); int dep(void) "
+                                      "{ return 1; }\n")
+        (folder / "p.c").write_text(
+            "#include <pegboard/plugin.h>\nint dep(void);\n"
+            "static int32_t handle(peg_ctx *c, const peg_event *e)\n"
+            "{ (void)c; (void)e; return dep() ? PEG_DONE : PEG_FAIL; }\n"
+            'PEG_PLUGIN(.name = "p", .version = "1", PEG_EVENTS("*"),\n'
+            "           .handle = handle);\n")
+        sdk = pathlib.Path(__file__).parents[2] / "sdk" / "include"
+        for args in (["-o", "libdep.so", "dep.c"],
+                     ["-o", "p.so", f"-I{sdk}", "p.c", "-L.", "-ldep",
+                      "-Wl,-rpath,$ORIGIN"]):
+            subprocess.run(["cc", "-shared", "-fPIC", *args], cwd=folder,
+                           check=True)
+        put(self.so, (folder / "p.so").read_bytes())
+        answer = self.refuse(
+            daemon, r"libdep\.so is not found: its run path is \$ORIGIN.*"
+            "give -Wl,-rpath a whole path")
+        self.assertNotEqual(answer["errors"][0]["line"], 0)
+        self.check_serves(daemon, 1, self.old)
+
+    def test_state_folder_that_forbids_code(self):
+        daemon = self.serve_file()
+        folder = daemon.state / "plugins"
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "none",
+                           folder], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("no right to mount a file system")
+        unmount = ["umount", folder]
+        try:
+            put(self.so, version_of("tells_pid", 2))
+            answer = self.reload(daemon, exits=FAILED)
+            self.assertEqual(answer["result"], "failed")
+            self.assertRegex(answer["errors"][0]["message"],
+                             f"{folder} .*noexec.* set state_dir")
+            self.check_serves(daemon, 1, self.old)
+        finally:
+            subprocess.run(unmount, check=True)
+        self.reload(daemon)
+        self.check_serves(daemon, 2)
 
     def test_truncated_anywhere(self):
         daemon = self.serve_file()

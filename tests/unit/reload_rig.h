@@ -193,6 +193,14 @@ make_generation(unsigned number, char **alpha_events)
     return made;
 }
 
+static void
+check_nothing_is_held(void)
+{
+    assert_int_equal(atomic_load(&rig.generation.holders), 2);
+}
+
+/* A drain may wait for the last that holds what was served before. */
+
 #define RELOAD_TEST(test)                                                      \
     cmocka_unit_test_setup_teardown(test, reload_rig_open, rig_close)
 
