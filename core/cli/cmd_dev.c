@@ -11,6 +11,7 @@
 #include "dev_folder.h"
 #include "error.h"
 #include "inbox/inbox.h"
+#include "value.h"
 #include "watch.h"
 
 #include <fcntl.h>
@@ -20,12 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ONCE_MS 60000 /* --once waits no longer */
+#define ONCE_MS  60000 /* --once waits no longer */
+#define PAIR_MAX 190   /* a line of an INI file, less what stands before it */
 
 const struct flag dev_flags[] = {
     {"listen", 0, "ADDRESS", "where to listen; default " DEV_LISTEN},
     {"option", 'o', "KEY=VALUE",
      "a plugin's option; NAME.KEY=VALUE when there are several"},
+    {"env", 0, "KEY=VALUE", "a variable of the plugins' environment"},
     {"secret-file", 0, "FILE", "use this secret instead of a fresh one"},
     {"trigger", 0, "TYPE", "send this test event once it serves"},
     {"once", 0, NULL, "end when the triggered event is handled"},
@@ -144,6 +147,50 @@ wants_reload(void *arg)
 
 /* ---- The command ---------------------------------------------------- */
 
+/* They are lines of an INI file, which must say just that. */
+static int
+check_pair(const struct args *args, const char *flag, const char *pair)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    struct error err;
+    size_t len = strspn(pair, letters);
+    int is_option = strcmp(flag, "option") == 0;
+    while (is_option && pair[len] != '\0' && strchr("-.", pair[len]) != NULL) {
+        len += 1 + strspn(pair + len + 1, letters);
+    }
+    const char *value = pair + len + (pair[len] == '=');
+    if (len == 0 || pair[len] != '=' || args->operand_count == 0) {
+        return args_error(
+            args, "--%s %s: write KEY=VALUE, with the plugin's file behind",
+            flag, pair);
+    }
+    if (value_check_text(pair, &err) != RC_OK) {
+        return args_error(args, "--%s %.*s: %s", flag, (int)len, pair,
+                          err.text);
+    }
+    if (strlen(pair) > PAIR_MAX || strstr(value, " ;") != NULL ||
+        value[0] == ' ' || value[0] == ';' ||
+        (value[0] != '\0' && value[strlen(value) - 1] == ' ')) {
+        return args_error(args,
+                          "--%s %.*s: it goes into an INI file, where at most "
+                          "%d letters, no blanks around the value and no \" "
+                          ";\" can stand",
+                          flag, (int)len, pair, PAIR_MAX);
+    }
+    return EXIT_OK;
+}
+
+static int
+check_pairs(const struct args *args, const char *flag)
+{
+    int code = EXIT_OK;
+    for (int i = 0; i < args_count(args, flag) && code == EXIT_OK; i++) {
+        code = check_pair(args, flag, args_value_at(args, flag, i));
+    }
+    return code;
+}
+
 static int
 check_args(const struct args *args)
 {
@@ -154,17 +201,8 @@ check_args(const struct args *args)
         return args_error(args, "dev makes its own configuration; give options "
                                 "with --option, or use serve -c FILE");
     }
-    for (int i = 0; i < args_count(args, "option"); i++) {
-        const char *option = args_value_at(args, "option", i);
-        if (strchr(option, '=') == NULL || strpbrk(option, "\r\n") != NULL ||
-            args->operand_count == 0) {
-            return args_error(args,
-                              "--option %s: write KEY=VALUE, with the "
-                              "plugin's file behind",
-                              option);
-        }
-    }
-    return EXIT_OK;
+    int code = check_pairs(args, "option");
+    return code == EXIT_OK ? check_pairs(args, "env") : code;
 }
 
 /* Without a watch it serves all the same. */

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "plugin/manifest.h"
 #include "project.h"
+#include "project_steps.h"
 #include "sdk_place.h"
 #include "stripe/catalog.h"
 #include "stripe/event.h"
@@ -20,11 +21,9 @@
 #include <string.h>
 
 #define EVENTS_DEFAULT "payment_intent.succeeded"
-#define STEPS          3
-#define STEP_MAX       (4 * SDK_PLACE_MAX)
 
 const struct flag new_flags[] = {
-    {"lang", 0, "LANGUAGE", "c or c++; default c"},
+    {"lang", 0, "LANGUAGE", "c, c++, sh or python; default c"},
     {"events", 0, "LIST", "types it gets, such as invoice.paid,charge.*"},
     {"dir", 0, "FOLDER", "make NAME in this folder instead of here"},
     {NULL, 0, NULL, NULL},
@@ -61,30 +60,45 @@ mend_name(const char *given, char *out, size_t size)
     out[n] = '\0';
 }
 
-/* CMake has targets of these names. */
+/* Names that mean something else: targets of CMake; modules that Python would
+ * find here instead of its own. */
+static const char *const built_names[] = {
+    "all",  "clean", "help",       "install",    "package",
+    "test", "list",  "preinstall", "edit_cache", NULL};
+static const char *const script_names[] = {
+    "abc",        "argparse", "ast",       "bisect",    "calendar",  "code",
+    "codecs",     "copy",     "csv",       "datetime",  "decimal",   "email",
+    "enum",       "errno",    "fnmatch",   "glob",      "hashlib",   "heapq",
+    "html",       "http",     "inspect",   "io",        "json",      "keyword",
+    "locale",     "logging",  "math",      "numbers",   "operator",  "os",
+    "pathlib",    "pickle",   "platform",  "queue",     "random",    "re",
+    "sched",      "secrets",  "select",    "selectors", "shutil",    "signal",
+    "site",       "socket",   "ssl",       "stat",      "string",    "struct",
+    "subprocess", "sys",      "tempfile",  "test",      "threading", "time",
+    "token",      "tokenize", "traceback", "types",     "typing",    "unittest",
+    "urllib",     "uuid",     "warnings",  "weakref",   NULL};
+
 static int
-is_reserved(const char *name)
+is_reserved(const struct project_language *language, const char *name)
 {
-    static const char *const names[] = {"all",     "clean",      "help",
-                                        "install", "package",    "test",
-                                        "list",    "preinstall", "edit_cache"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i], name) == 0) {
-            return 1;
-        }
+    const char *const *at = language->is_built ? built_names : script_names;
+    while (*at != NULL && strcmp(*at, name) != 0) {
+        at++;
     }
-    return 0;
+    return *at != NULL;
 }
 
 static int
-check_name(const struct args *args, const char *name)
+check_name(const struct args *args, const char *name,
+           const struct project_language *language)
 {
     char mended[MANIFEST_NAME_MAX + 1];
-    if (is_reserved(name)) {
+    if (is_reserved(language, name)) {
         return args_error(args,
-                          "\"%s\" is a target that CMake makes itself: take "
+                          "\"%s\" is a name that %s has already: take "
                           "another, such as \"%s-events\"",
-                          name, name);
+                          name, language->is_built ? "CMake" : "the language",
+                          name);
     }
     if (manifest_name_valid(name, MANIFEST_NAME_MAX) && name[0] != '-') {
         return EXIT_OK;
@@ -180,17 +194,13 @@ static int
 take_language(struct plan *plan, const struct args *args)
 {
     const char *given = args_value(args, "lang");
-    if (given == NULL || strcasecmp(given, "c") == 0) {
-        return EXIT_OK;
-    }
-    plan->project.is_cpp = strcasecmp(given, "c++") == 0 ||
-                           strcasecmp(given, "cpp") == 0 ||
-                           strcasecmp(given, "cxx") == 0;
-    return plan->project.is_cpp
+    plan->project.language = project_language(given == NULL ? "c" : given);
+    return plan->project.language != NULL
                ? EXIT_OK
                : args_error(args,
-                            "--lang %s: there are c and c++ (sdk/README.md has "
-                            "recipes for Rust and Zig)",
+                            "--lang %s: there are c, c++, sh and python "
+                            "(sdk/README.md has recipes for Rust and Zig, "
+                            "plugins/exec/README.md for others)",
                             given);
 }
 
@@ -199,9 +209,9 @@ make_plan(struct plan *plan, const struct args *args)
 {
     const char *name = args->operands[0];
     const char *dir = args_value(args, "dir");
-    int code = check_name(args, name);
+    int code = take_language(plan, args);
     if (code == EXIT_OK) {
-        code = take_language(plan, args);
+        code = check_name(args, name, plan->project.language);
     }
     if (code == EXIT_OK) {
         code = take_events(plan, args);
@@ -224,32 +234,11 @@ make_plan(struct plan *plan, const struct args *args)
     return EXIT_OK;
 }
 
-/* ---- What to type next ---------------------------------------------- */
-
-static void
-write_steps(const struct plan *plan, char steps[STEPS][STEP_MAX])
-{
-    char program[SDK_PLACE_MAX], package[SDK_PLACE_MAX];
-    char path[2 * SDK_PLACE_MAX], folder[SDK_PLACE_MAX], build[SDK_PLACE_MAX],
-        plugin[SDK_PLACE_MAX];
-    sdk_place_program(program);
-    (void)sdk_place_package(package); /* that there is none is said before */
-    sdk_place_quote(plan->folder, folder);
-    snprintf(path, sizeof(path), "%s/build", plan->folder);
-    sdk_place_quote(path, build);
-    snprintf(path, sizeof(path), "%s/build/%s.so", plan->folder,
-             plan->project.name);
-    sdk_place_quote(path, plugin);
-    snprintf(steps[0], STEP_MAX, "cmake -S %s -B %s%s%s && cmake --build %s",
-             folder, build, package[0] != '\0' ? " -DPegboard_DIR=" : "",
-             package, build);
-    snprintf(steps[1], STEP_MAX, "%s dev %s", program, plugin);
-    snprintf(steps[2], STEP_MAX, "%s trigger %s", program, plan->project.type);
-}
+/* ---- What it says ---------------------------------------------------- */
 
 static int
 print_json(const struct plan *plan, const struct project_files *files,
-           char steps[STEPS][STEP_MAX])
+           char steps[PROJECT_STEPS][PROJECT_STEP_MAX])
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "folder", plan->folder);
@@ -259,7 +248,7 @@ print_json(const struct plan *plan, const struct project_files *files,
     }
     cJSON_AddStringToObject(json, "type", plan->project.type);
     list = cJSON_AddArrayToObject(json, "commands");
-    for (size_t i = 0; i < STEPS; i++) {
+    for (size_t i = 0; i < PROJECT_STEPS; i++) {
         cJSON_AddItemToArray(list, cJSON_CreateString(steps[i]));
     }
     char *text = cJSON_PrintUnformatted(json);
@@ -274,16 +263,19 @@ print_json(const struct plan *plan, const struct project_files *files,
 
 static void
 print_text(const struct plan *plan, const struct project_files *files,
-           char steps[STEPS][STEP_MAX])
+           char steps[PROJECT_STEPS][PROJECT_STEP_MAX])
 {
     printf("%s/ is made:", plan->folder);
     for (size_t i = 0; i < files->count; i++) {
         printf(" %s", files->names[i]);
     }
-    printf("\n\nIts own tests, once it is built: ctest --test-dir %s/build\n"
-           "Next, the last in a second terminal:\n\n",
-           plan->folder);
-    for (size_t i = 0; i < STEPS; i++) {
+    printf("\n\n");
+    if (plan->project.language->is_built) {
+        printf("Its own tests, once it is built: ctest --test-dir %s/build\n",
+               plan->folder);
+    }
+    printf("Next, the last in a second terminal:\n\n");
+    for (size_t i = 0; i < PROJECT_STEPS; i++) {
         printf("  %s\n", steps[i]);
     }
 }
@@ -310,20 +302,20 @@ make_project(const struct plan *plan, struct project_files *files)
 static int
 run(const struct plan *plan, const struct args *args)
 {
-    static char steps[STEPS][STEP_MAX];
+    static char steps[PROJECT_STEPS][PROJECT_STEP_MAX];
     struct project_files files;
     char package[SDK_PLACE_MAX];
     int code = make_project(plan, &files);
     if (code != EXIT_OK) {
         return code;
     }
-    if (!sdk_place_package(package)) {
+    if (plan->project.language->is_built && !sdk_place_package(package)) {
         fprintf(stderr,
                 "warning: there is no PegboardConfig.cmake with this program: "
                 "run cmake --install in its build folder, or give the first "
                 "command -DPegboard_DIR=FOLDER\n");
     }
-    write_steps(plan, steps);
+    project_steps(&plan->project, steps);
     if (args_count(args, "json") > 0) {
         code = print_json(plan, &files, steps);
     } else {

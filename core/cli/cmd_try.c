@@ -20,8 +20,9 @@
 
 const struct flag try_flags[] = {
     {"option", 'o', "KEY=VALUE", "an option of the plugin; can be repeated"},
+    {"env", 0, "KEY=VALUE", "a variable of its environment, likewise"},
     {"section", 0, "NAME",
-     "take options from [plugin NAME options] of -c FILE"},
+     "take options and env. keys from [plugin NAME] of -c FILE"},
     {"repeat", 0, "N", "call handle() N times"},
     {"expect", 0, "VERDICT",
      "done, skip, retry, fail or retry,5s: 0 if so, else 1"},
@@ -153,13 +154,15 @@ foreground(const struct try_isolated *plan)
     add_value(&line, "--timeout", line.timeout);
     add_value(&line, "--expect", args_value(args, "expect"));
     add_value(&line, "--preload", args_value(args, "preload"));
+    add_value(&line, "--option", plan->tryout->script.option_command);
+    add_value(&line, "--option", plan->tryout->script.option_dir);
     for (int i = 0; i < args_count(args, "option"); i++) {
         add_value(&line, "--option", args_value_at(args, "option", i));
     }
     static const char *const forms[] = {"--verbose", "--quiet", "--json"};
     add(&line, forms[plan->form]);
     add(&line, "--");
-    add(&line, args->operands[0]);
+    add(&line, plan->tryout->path);
     add(&line, plan->tryout->event);
     note_valgrind(program);
     return become(&line);

@@ -24,14 +24,16 @@ const struct command commands[] = {
      "  pegboard serve -c /etc/pegboard/pegboard.ini\n",
      NULL, 0, 0, cmd_serve},
     {"dev", "run plugins on this machine, with nothing to set up",
-     "[PLUGIN.so...]",
+     "[PLUGIN.so|SCRIPT...]",
      "Serves the plugins given (or the shipped ones) on 127.0.0.1:4242/webhook\n"
      "with a fresh secret and a temporary inbox, and shows what happens. In\n"
      "another terminal `pegboard trigger TYPE` finds it by itself. A plugin that\n"
-     "is built anew is taken up at once.\n"
+     "is built anew is taken up at once. What begins with #! is a script, for the\n"
+     "plugin exec to run.\n"
      "\n"
      "  pegboard dev ./hello.so\n"
      "  pegboard dev ./hello.so --option greeting=hello\n"
+     "  pegboard dev ./hello.py --env HELLO_DIR=/tmp\n"
      "  pegboard dev --trigger charge.dispute.created\n"
      "  stripe listen --print-secret | pegboard dev --secret-file -\n",
      dev_flags, 0, -1, cmd_dev},
@@ -60,14 +62,16 @@ const struct command commands[] = {
      "    --secret-file secrets/main --at 1793000122\n",
      verify_flags, 0, 0, cmd_verify},
     {"new", "begin a plugin of your own", "NAME",
-     "Makes a folder NAME with a plugin in C or C++, its test, a sample event,\n"
-     "its section for pegboard.ini and a README. It builds and passes its test\n"
-     "as it is. At the end it says what to type next.\n"
+     "Makes a folder NAME with a plugin in C or C++, or a script in sh or Python\n"
+     "for the plugin exec; its test, a sample event, its section for pegboard.ini\n"
+     "and a README. It passes its test as it is. At the end it says what to type\n"
+     "next.\n"
      "\n"
      "  pegboard new billing\n"
-     "  pegboard new billing --lang c++ --events invoice.paid,charge.*\n",
+     "  pegboard new billing --lang c++ --events invoice.paid,charge.*\n"
+     "  pegboard new billing --lang python\n",
      new_flags, 1, 1, cmd_new},
-    {"try", "run one handler once, in the foreground", "PLUGIN.so EVENT",
+    {"try", "run one handler once, in the foreground", "PLUGIN.so|SCRIPT EVENT",
      "Loads the plugin into this process (pegboard-runner, the production code)\n"
      "and hands it the event: no sandbox, no time limit, so that gdb --args,\n"
      "valgrind and sanitizers work. EVENT is a file, - for standard input, or a\n"
@@ -77,6 +81,7 @@ const struct command commands[] = {
      "3 (the plugin or its options are refused), 4 (no such event), 8 (too slow).\n"
      "\n"
      "  pegboard try ./hello.so charge.refunded\n"
+     "  pegboard try ./hello.py charge.refunded\n"
      "  pegboard try ./hello.so event.json -c pegboard.ini --section hello\n"
      "  pegboard try ./hello.so event.json --expect retry,5s --isolated\n"
      "  gdb --args pegboard-runner try ./hello.so event.json\n"

@@ -74,42 +74,16 @@ name_of(const char *path, char *out, size_t size)
     out[n] = '\0';
 }
 
-/* The absolute name of a file that may be a link: that stays, since another
- * version comes by swapping it. The caller frees it; NULL with errno. */
-static char *
-absolute_name(const char *given)
-{
-    struct stat st;
-    char *folder = path_folder(given);
-    char *dir = folder != NULL ? realpath(folder, NULL) : NULL;
-    char *path = NULL;
-    const char *slash = strrchr(given, '/');
-    if (dir != NULL) {
-        path = path_join(dir, slash != NULL ? slash + 1 : given);
-    }
-    if (path != NULL && stat(path, &st) != 0) {
-        int saved = errno;
-        free(path);
-        path = NULL;
-        errno = saved;
-    }
-    free(folder);
-    free(dir);
-    return path;
-}
-
 /* Give a plugin a name in our folder, so that no odd character of its path has
  * to go into the file. */
 static int
-link_plugin(struct dev_files *files, const char *given)
+link_plugin(const struct dev_files *files, const char *given, const char *path)
 {
     char name[CONFIG_NAME_MAX + 1], link[PATH_MAX + 64];
-    char *path = absolute_name(given);
-    if (path == NULL) {
-        return command_error(EXIT_MISSING, "%s: %s", given, strerror(errno));
-    }
-    files->sources[files->source_count++] = path;
     name_of(given, name, sizeof(name));
+    if (name[0] == '\0') {
+        return command_error(EXIT_USAGE, "%s: give the file a name", given);
+    }
     snprintf(link, sizeof(link), "%s/%s.so", files->folder->path, name);
     if (symlink(path, link) != 0) {
         return command_error(EXIT_USAGE,
@@ -122,24 +96,38 @@ link_plugin(struct dev_files *files, const char *given)
     return EXIT_OK;
 }
 
-/* The plugins that come with us, in an installation or in a build tree. */
-static void
-find_shipped(struct dev_files *files)
+/* Its folder gets a name in ours, too. A script is read at each event, and
+ * needs no watch. */
+static int
+find_script(const struct dev_files *files, struct script *script,
+            const char *given)
 {
-    static const char *const places[] = {PEGBOARD_PLUGINS_FROM_BIN,
-                                         "../plugins"};
-    char program[PATH_MAX], path[2 * PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    if (len <= 0) {
-        return;
+    char name[CONFIG_NAME_MAX + 1], link[PATH_MAX + 64];
+    name_of(given, name, sizeof(name));
+    snprintf(link, sizeof(link), "%s/%s.d", files->folder->path, name);
+    int code = script_open(script, given, files->args, name, link);
+    if (code == EXIT_OK) {
+        code = link_plugin(files, given, script->plugin);
     }
-    program[len] = '\0';
-    *strrchr(program, '/') = '\0';
-    for (size_t i = 0; files->sources[0] == NULL && i < 2; i++) {
-        snprintf(path, sizeof(path), "%s/%s", program, places[i]);
-        files->sources[0] = realpath(path, NULL);
+    return code == EXIT_OK && symlink(script->folder, link) != 0
+               ? command_error(EXIT_FAILED, "%s: %s", link, strerror(errno))
+               : code;
+}
+
+static int
+find_plugin(struct dev_files *files, int index)
+{
+    const char *given = files->args->operands[index];
+    struct script *script = &files->scripts[index];
+    if (script_is(given)) {
+        return find_script(files, script, given);
     }
-    files->source_count = files->sources[0] != NULL;
+    char *path = path_absolute(given);
+    if (path == NULL) {
+        return command_error(EXIT_MISSING, "%s: %s", given, strerror(errno));
+    }
+    files->sources[files->source_count++] = path;
+    return link_plugin(files, given, path);
 }
 
 static int
@@ -148,10 +136,11 @@ find_plugins(struct dev_files *files)
     const struct args *args = files->args;
     int code = EXIT_OK;
     if (args->operand_count == 0) {
-        find_shipped(files);
+        files->sources[0] = path_shipped();
+        files->source_count = files->sources[0] != NULL;
     }
     for (int i = 0; i < args->operand_count && code == EXIT_OK; i++) {
-        code = link_plugin(files, args->operands[i]);
+        code = find_plugin(files, i);
     }
     return code;
 }
@@ -176,6 +165,14 @@ write_options(const struct args *args, const char *name, FILE *to)
 }
 
 static void
+write_line(const char *line, FILE *to)
+{
+    if (line != NULL) {
+        fprintf(to, "%s\n", line);
+    }
+}
+
+static void
 write_plugins(const struct dev_files *files, FILE *to)
 {
     const struct args *args = files->args;
@@ -192,7 +189,12 @@ write_plugins(const struct dev_files *files, FILE *to)
         name_of(args->operands[i], name, sizeof(name));
         fprintf(to, "[plugin %s]\npath = %s/%s.so\n", name, files->folder->path,
                 name);
+        for (int k = 0; k < args_count(args, "env"); k++) {
+            fprintf(to, "env.%s\n", args_value_at(args, "env", k));
+        }
         write_options(args, name, to);
+        write_line(files->scripts[i].option_command, to);
+        write_line(files->scripts[i].option_dir, to);
     }
 }
 
@@ -262,6 +264,9 @@ dev_files_fini(struct dev_files *files)
 {
     for (size_t i = 0; i < files->source_count; i++) {
         free(files->sources[i]);
+    }
+    for (size_t i = 0; i < ARGS_MAX; i++) {
+        script_fini(&files->scripts[i]);
     }
     explicit_bzero(files->secret, sizeof(files->secret));
 }

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "dev_folder.h"
+#include "script.h"
 #include "stripe/signature.h"
 
 #define DEV_LISTEN "127.0.0.1:4242"
@@ -21,6 +22,7 @@ struct dev_files {
      * that were given, or the folder of the shipped ones. */
     char *sources[ARGS_MAX];
     size_t source_count;
+    struct script scripts[ARGS_MAX]; /* of each operand that is one */
 };
 
 /** Write all of it.

@@ -16,14 +16,50 @@
 
 #define NAME_WORD "NAME" /* in the names of templates */
 
+/* ---- Languages ------------------------------------------------------ */
+
+static const struct project_language languages[] = {
+    {"c", {NULL}, "c", {"built/", "c/"}, "cc", 1},
+    {"c++", {"cpp", "cxx"}, "cpp", {"built/", "cpp/"}, "c++", 1},
+    {"sh", {"shell", "bash"}, "sh", {"script/", "sh/"}, "sh", 0},
+    {"python", {"py", "python3"}, "py", {"script/", "python/"}, "python3", 0},
+};
+
+static int
+has_name(const struct project_language *language, const char *name)
+{
+    int has = strcasecmp(language->name, name) == 0;
+    for (size_t i = 0; language->aliases[i] != NULL; i++) {
+        has |= strcasecmp(language->aliases[i], name) == 0;
+    }
+    return has;
+}
+
+const struct project_language *
+project_language(const char *name)
+{
+    for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
+        if (has_name(&languages[i], name)) {
+            return &languages[i];
+        }
+    }
+    return NULL;
+}
+
 /* ---- Filling in ----------------------------------------------------- */
 
-/* "a", "b" as C writes it, or a, b. */
+static int
+is_word(const char *word, size_t len, const char *name)
+{
+    return len == strlen(name) && memcmp(word, name, len) == 0;
+}
+
 static void
-put_types(const struct project *project, const char *quote, FILE *to)
+put_types(const struct project *project, const char *quote, const char *between,
+          FILE *to)
 {
     for (size_t i = 0; i < project->type_count; i++) {
-        fprintf(to, "%s%s%s%s", i > 0 ? ", " : "", quote, project->types[i],
+        fprintf(to, "%s%s%s%s", i > 0 ? between : "", quote, project->types[i],
                 quote);
     }
 }
@@ -32,21 +68,23 @@ put_types(const struct project *project, const char *quote, FILE *to)
 static int
 put_word(const struct project *project, const char *word, size_t len, FILE *to)
 {
-    const char *suffix = project->is_cpp ? "cpp" : "c";
-    if (len == 4 && memcmp(word, "NAME", 4) == 0) {
+    const struct project_language *language = project->language;
+    if (is_word(word, len, "NAME")) {
         fputs(project->name, to);
-    } else if (len == 4 && memcmp(word, "TYPE", 4) == 0) {
+    } else if (is_word(word, len, "TYPE")) {
         fputs(project->type, to);
-    } else if (len == 5 && memcmp(word, "TYPES", 5) == 0) {
-        put_types(project, "", to);
-    } else if (len == 6 && memcmp(word, "EVENTS", 6) == 0) {
-        put_types(project, "\"", to);
-    } else if (len == 6 && memcmp(word, "SOURCE", 6) == 0) {
-        fprintf(to, "%s.%s", project->name, suffix);
-    } else if (len == 4 && memcmp(word, "TEST", 4) == 0) {
-        fprintf(to, "test.%s", suffix);
-    } else if (len == 8 && memcmp(word, "COMPILER", 8) == 0) {
-        fputs(project->is_cpp ? "c++" : "cc", to);
+    } else if (is_word(word, len, "TYPES")) {
+        put_types(project, "", ", ", to);
+    } else if (is_word(word, len, "TYPE_LINES")) { /* a line may be too long */
+        put_types(project, "", ",\n    ", to);
+    } else if (is_word(word, len, "EVENTS")) { /* as C has it */
+        put_types(project, "\"", ", ", to);
+    } else if (is_word(word, len, "SOURCE")) {
+        fprintf(to, "%s.%s", project->name, language->suffix);
+    } else if (is_word(word, len, "TEST")) {
+        fprintf(to, "test.%s", language->suffix);
+    } else if (is_word(word, len, "RUNS")) {
+        fputs(language->runs, to);
     } else {
         return 0;
     }
@@ -76,17 +114,27 @@ fill_in(const struct project *project, const char *text, size_t len, FILE *to)
     }
 }
 
-/* The file that a template becomes, or NULL: it is for the other language, or
+static int
+is_for(const struct project_language *language, const char *template)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const char *folder = language->folders[i];
+        if (strncmp(template, folder, strlen(folder)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The file that a template becomes, or NULL: it is for another language, or
  * out of memory. The caller frees it. */
 static char *
 file_name(const struct project *project, const char *template)
 {
-    const char *slash = strchr(template, '/');
-    const char *folder = project->is_cpp ? "cpp/" : "c/";
-    if (slash != NULL && strncmp(template, folder, strlen(folder)) != 0) {
+    if (!is_for(project->language, template)) {
         return NULL;
     }
-    const char *base = slash == NULL ? template : slash + 1;
+    const char *base = strrchr(template, '/') + 1;
     char *name = NULL;
     int n;
     if (strncmp(base, NAME_WORD, strlen(NAME_WORD)) == 0) {
@@ -102,9 +150,9 @@ file_name(const struct project *project, const char *template)
 /* ---- Writing -------------------------------------------------------- */
 
 static int
-open_file(int dir, const char *name, FILE **out, struct error *err)
+open_file(int dir, const char *name, mode_t mode, FILE **out, struct error *err)
 {
-    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     *out = fd < 0 ? NULL : fdopen(fd, "w");
     return *out == NULL
                ? error_errno(err, RC_IO, errno, "cannot write %s", name)
@@ -125,12 +173,14 @@ write_template(const struct project *project, int dir,
                const struct embedded_file *template, const char *name,
                struct error *err)
 {
+    const char *text = (const char *)template->bytes;
+    int is_script = template->len > 2 && memcmp(text, "#!", 2) == 0;
     FILE *to;
-    int rc = open_file(dir, name, &to, err);
+    int rc = open_file(dir, name, is_script ? 0777 : 0666, &to, err);
     if (rc != RC_OK) {
         return rc;
     }
-    fill_in(project, (const char *)template->bytes, template->len, to);
+    fill_in(project, text, template->len, to);
     return close_file(to, name, err);
 }
 
@@ -146,7 +196,7 @@ write_event(const struct project *project, int dir, const char *name,
     if (rc != RC_OK) {
         return rc;
     }
-    rc = open_file(dir, name, &to, err);
+    rc = open_file(dir, name, 0666, &to, err);
     if (rc == RC_OK) {
         fwrite(body, 1, len, to);
         fputc('\n', to);

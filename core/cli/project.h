@@ -1,5 +1,5 @@
 /* core/cli/project.h: the folder that `pegboard new` makes: the files of
- * sdk/templates, with names filled in, and a sample event.
+ * sdk/templates for its language, with names filled in, and a sample event.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_PROJECT_H
 #define CORE_PROJECT_H
@@ -11,10 +11,22 @@ struct error;
 #define PROJECT_FILES_MAX 16
 #define PROJECT_TYPES_MAX 64
 
+struct project_language {
+    const char *name;       /* "c++" */
+    const char *aliases[3]; /* "cpp" */
+    const char *suffix;     /* of its files */
+    const char *folders[2]; /* of its templates */
+    const char *runs;       /* the command that builds or runs a file */
+    int is_built;           /* else a script for the plugin exec */
+};
+
+/** The language of that name, in whatever case; NULL when there is none. */
+const struct project_language *project_language(const char *name);
+
 struct project {
     const char *name;   /* of the plugin */
     const char *folder; /* to be made */
-    int is_cpp;
+    const struct project_language *language;
     const char *types[PROJECT_TYPES_MAX]; /* patterns it subscribes to */
     size_t type_count;
     const char *type; /* of the sample event */

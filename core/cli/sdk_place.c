@@ -63,7 +63,8 @@ sdk_place_program(char out[SDK_PLACE_MAX])
     if (path[0] == '\0' || (stat(path, &own) == 0 && is_in_path(&own))) {
         snprintf(out, SDK_PLACE_MAX, "pegboard");
     } else {
-        sdk_place_quote(seen_from_here(path), out);
+        const char *seen = seen_from_here(path);
+        sdk_place_quote(strchr(seen, '/') != NULL ? seen : path, out);
     }
 }
 

@@ -79,7 +79,7 @@ await(struct trial *trial, int64_t deadline_ms, struct wire_frame *frame)
 static int
 refuse(const struct trial *trial, const struct error *err)
 {
-    const char *path = trial->plan->args->operands[0];
+    const char *path = trial->plan->tryout->path;
     const char *why = err->text;
     size_t len = strlen(path);
     if (strncmp(why, path, len) == 0 && strncmp(why + len, ": ", 2) == 0) {

@@ -180,31 +180,31 @@ from_defaults(struct tryout *tryout, const struct config_pin *pin)
     return code;
 }
 
-/* --option comes before what the file says. */
+/* What the command line says comes before what the file says. */
 static int
-take_option(struct config_plugin *plugin, const char *pair)
+take_pair(struct config_pair **pairs, size_t *count, const char *flag,
+          const char *pair)
 {
     size_t len = strcspn(pair, "=");
     size_t at = 0;
-    if (pair[len] == '\0') {
-        return command_error(EXIT_CONFIG, "--option %s: write key=value", pair);
+    if (pair[len] == '\0' || len == 0) {
+        return command_error(EXIT_CONFIG, "--%s %s: write key=value", flag,
+                             pair);
     }
-    while (at < plugin->option_count &&
-           (strlen(plugin->options[at].key) != len ||
-            strncmp(plugin->options[at].key, pair, len) != 0)) {
+    while (at < *count && (strlen((*pairs)[at].key) != len ||
+                           strncmp((*pairs)[at].key, pair, len) != 0)) {
         at++;
     }
-    struct config_pair *grown =
-        realloc(plugin->options, (plugin->option_count + 1) * sizeof(*grown));
+    struct config_pair *grown = realloc(*pairs, (*count + 1) * sizeof(*grown));
     char *key = strndup(pair, len), *value = strdup(pair + len + 1);
-    plugin->options = grown != NULL ? grown : plugin->options;
+    *pairs = grown != NULL ? grown : *pairs;
     if (grown == NULL || key == NULL || value == NULL) {
         free(key);
         free(value);
         return command_error(EXIT_FAILED, "out of memory");
     }
-    if (at == plugin->option_count) {
-        plugin->option_count++;
+    if (at == *count) {
+        ++*count;
     } else {
         free(grown[at].key);
         free(grown[at].value);
@@ -214,10 +214,50 @@ take_option(struct config_plugin *plugin, const char *pair)
 }
 
 static int
+take_option(struct config_plugin *plugin, const char *pair)
+{
+    return take_pair(&plugin->options, &plugin->option_count, "option", pair);
+}
+
+/* Without a section the runner has our environment. */
+static int
+take_variable(struct config_plugin *plugin, const char *pair)
+{
+    if (plugin != NULL) {
+        return take_pair(&plugin->env, &plugin->env_count, "env", pair);
+    }
+    size_t len = strcspn(pair, "=");
+    char *key = strndup(pair, len);
+    int code = EXIT_OK;
+    if (key == NULL || len == 0 || pair[len] == '\0' ||
+        setenv(key, pair + len + 1, 1) != 0) {
+        code = command_error(EXIT_CONFIG, "--env %s: write KEY=VALUE", pair);
+    }
+    free(key);
+    return code;
+}
+
+static int
+take_variables(const struct tryout *tryout, const struct args *args)
+{
+    int code = EXIT_OK;
+    for (int i = 0; code == EXIT_OK && i < args_count(args, "env"); i++) {
+        code = take_variable(tryout->plugin, args_value_at(args, "env", i));
+    }
+    return code;
+}
+
+static int
 take_options(struct tryout *tryout, const struct args *args)
 {
     struct error err;
     int code = EXIT_OK;
+    if (tryout->script.option_command != NULL) {
+        code = take_option(tryout->plugin, tryout->script.option_command);
+    }
+    if (code == EXIT_OK && tryout->script.option_dir != NULL) {
+        code = take_option(tryout->plugin, tryout->script.option_dir);
+    }
     for (int i = 0; code == EXIT_OK && i < args_count(args, "option"); i++) {
         const char *pair = args_value_at(args, "option", i);
         code = value_check_text(pair, &err) == RC_OK
@@ -233,7 +273,7 @@ open_config(struct tryout *tryout, const struct args *args, int need_config)
 {
     char name[HEADER_ROOM];
     choose_name(args, name, sizeof(name));
-    const struct config_pin pin = {.name = name, .path = args->operands[0]};
+    const struct config_pin pin = {.name = name, .path = tryout->path};
     if (args_value(args, "config") == NULL &&
         args_value(args, "section") == NULL) {
         return need_config ? from_defaults(tryout, &pin) : EXIT_OK;
@@ -321,13 +361,34 @@ open_event(struct tryout *tryout, const char *given)
     return EXIT_OK;
 }
 
-/* ---- Both ----------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------ */
+
+static int
+choose_plugin(struct tryout *tryout, const struct args *args)
+{
+    const char *given = args->operands[0];
+    char name[HEADER_ROOM];
+    tryout->path = given;
+    if (!script_is(given)) {
+        return EXIT_OK;
+    }
+    choose_name(args, name, sizeof(name));
+    int code = script_open(&tryout->script, given, args, name, NULL);
+    tryout->path = tryout->script.plugin;
+    return code;
+}
 
 int
 tryout_open(struct tryout *tryout, const struct args *args, int need_config)
 {
     *tryout = (struct tryout){.config = NULL};
-    int code = open_config(tryout, args, need_config);
+    int code = choose_plugin(tryout, args);
+    if (code == EXIT_OK) {
+        code = open_config(tryout, args, need_config);
+    }
+    if (code == EXIT_OK) {
+        code = take_variables(tryout, args);
+    }
     if (code == EXIT_OK && need_config) {
         code = take_options(tryout, args);
     }
@@ -338,5 +399,6 @@ void
 tryout_fini(struct tryout *tryout)
 {
     config_close(tryout->config);
+    script_fini(&tryout->script);
     *tryout = (struct tryout){.config = NULL};
 }

@@ -4,6 +4,8 @@
 #ifndef CORE_TRYOUT_H
 #define CORE_TRYOUT_H
 
+#include "script.h"
+
 struct args;
 struct config;
 struct config_plugin;
@@ -11,6 +13,8 @@ struct config_plugin;
 #define TRYOUT_EVENT_MAX 4096
 
 struct tryout {
+    const char *path;             /* of the plugin's file */
+    struct script script;         /* when that is exec, which runs this one */
     struct config *config;        /* NULL: none is needed */
     struct config_plugin *plugin; /* of it */
     char event[TRYOUT_EVENT_MAX]; /* path of the event, or "-" */

@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,15 @@ path_join(const char *dir, const char *path)
     const char *slash = len > 0 && dir[len - 1] == '/' ? "" : "/";
     char *joined;
     return asprintf(&joined, "%s%s%s", dir, slash, path) < 0 ? NULL : joined;
+}
+
+char *
+path_below(const char *dir, const char *path)
+{
+    char *folder = realpath(dir, NULL);
+    char *joined = path_join(folder != NULL ? folder : dir, path);
+    free(folder);
+    return joined;
 }
 
 char *
@@ -93,6 +103,48 @@ path_seen_from(const char *dir, const char *path)
                    path[len + 1] != '\0'
                ? path + len + 1
                : path;
+}
+
+char *
+path_absolute(const char *given)
+{
+    struct stat st;
+    char *folder = path_folder(given);
+    char *dir = folder != NULL ? realpath(folder, NULL) : NULL;
+    char *path = NULL;
+    const char *slash = strrchr(given, '/');
+    if (dir != NULL) {
+        path = path_join(dir, slash != NULL ? slash + 1 : given);
+    }
+    if (path != NULL && stat(path, &st) != 0) {
+        int saved = errno;
+        free(path);
+        path = NULL;
+        errno = saved;
+    }
+    free(folder);
+    free(dir);
+    return path;
+}
+
+char *
+path_shipped(void)
+{
+    static const char *const places[] = {PEGBOARD_PLUGINS_FROM_BIN,
+                                         "../plugins"};
+    char program[PATH_MAX], path[2 * PATH_MAX];
+    char *found = NULL;
+    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (len <= 0) {
+        return NULL;
+    }
+    program[len] = '\0';
+    *strrchr(program, '/') = '\0';
+    for (size_t i = 0; found == NULL && i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", program, places[i]);
+        found = realpath(path, NULL);
+    }
+    return found;
 }
 
 const char *

@@ -7,6 +7,7 @@
 #include "config/report.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,6 +118,37 @@ is_missing(const char *path)
     return stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
+static char *
+file_in(const char *folder, const char *sub, const char *name)
+{
+    struct stat st;
+    char *path;
+    if (asprintf(&path, "%s/%s%s", folder, sub, name) < 0) {
+        return NULL;
+    }
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+        free(path);
+        path = NULL;
+    }
+    return path;
+}
+
+/* What comes with us by that name. It is not taken unasked: a file of one's own
+ * may be missing. */
+static char *
+shipped_place(const char *written)
+{
+    char *folder = path_shipped();
+    const char *slash = strrchr(written, '/');
+    const char *name = slash != NULL ? slash + 1 : written;
+    char *path = folder != NULL ? file_in(folder, "", name) : NULL;
+    if (path == NULL && folder != NULL) {
+        path = file_in(folder, "more/", name);
+    }
+    free(folder);
+    return path;
+}
+
 /* The place in the plugins folder, else that seen from the ini file. */
 static char *
 choose_place(struct build *build, const struct config_plugin *plugin,
@@ -135,15 +167,19 @@ choose_place(struct build *build, const struct config_plugin *plugin,
         free(first);
         return second;
     }
-    if (plugin->enabled && strcmp(first, second) == 0) {
+    if (plugin->enabled) {
+        char *shipped = shipped_place(written);
+        int is_one = strcmp(first, second) == 0;
         report_error(build->report, config->file, line,
-                     "the file of plugin %s is missing: there is no %s",
-                     plugin->name, first);
-    } else if (plugin->enabled) {
-        report_error(build->report, config->file, line,
-                     "the file of plugin %s is missing: there is neither %s "
-                     "nor %s",
-                     plugin->name, first, second);
+                     "the file of plugin %s is missing: there is %s %s%s%s%s%s",
+                     plugin->name, is_one ? "no" : "neither", first,
+                     is_one ? "" : " nor ", is_one ? "" : second,
+                     shipped != NULL
+                         ? "; to take what comes with Pegboard, write "
+                           "path = "
+                         : "",
+                     shipped != NULL ? shipped : "");
+        free(shipped);
     }
     free(second);
     return first;

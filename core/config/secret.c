@@ -181,7 +181,8 @@ trim(struct secret *secret, size_t len)
 }
 
 static int
-judge_text(const struct secret *secret, const char *name, struct error *err)
+judge_text(const struct secret *secret, const char *name, int has_words,
+           struct error *err)
 {
     if (secret->len == 0) {
         return error_set(err, RC_INVALID, "%.300s is blank; put a secret there",
@@ -192,19 +193,20 @@ judge_text(const struct secret *secret, const char *name, struct error *err)
     }
     for (size_t i = 0; i < secret->len; i++) {
         unsigned char byte = (unsigned char)secret->text[i];
-        if (byte <= ' ' || byte == 0x7f) {
+        if (byte < ' ' || (byte == ' ' && !has_words) || byte == 0x7f) {
             return error_set(err, RC_INVALID,
-                             "%.300s has white space or a control character "
-                             "inside; it must be one word",
-                             name);
+                             "%.300s has %sa control character inside; it must "
+                             "be one %s",
+                             name, has_words ? "" : "white space or ",
+                             has_words ? "line" : "word");
         }
     }
     return RC_OK;
 }
 
-int
-secret_read(struct secret *secret, const char *reference, const char *dir,
-            struct error *err)
+static int
+read_any(struct secret *secret, const char *reference, const char *dir,
+         int has_words, struct error *err)
 {
     struct secret found = {.text = calloc(1, SECRET_ROOM)};
     if (found.text == NULL) {
@@ -224,7 +226,7 @@ secret_read(struct secret *secret, const char *reference, const char *dir,
     }
     if (rc == RC_OK) {
         trim(&found, is_file ? without_newline(&found) : found.len);
-        rc = judge_text(&found, name, err);
+        rc = judge_text(&found, name, has_words, err);
     }
     if (rc != RC_OK) {
         secret_fini(&found);
@@ -232,6 +234,20 @@ secret_read(struct secret *secret, const char *reference, const char *dir,
     }
     *secret = found;
     return RC_OK;
+}
+
+int
+secret_read(struct secret *secret, const char *reference, const char *dir,
+            struct error *err)
+{
+    return read_any(secret, reference, dir, 0, err);
+}
+
+int
+secret_read_line(struct secret *secret, const char *reference, const char *dir,
+                 struct error *err)
+{
+    return read_any(secret, reference, dir, 1, err);
 }
 
 void

@@ -31,6 +31,11 @@ struct secret {
 int secret_read(struct secret *secret, const char *reference, const char *dir,
                 struct error *err);
 
+/** The same of an option of a plugin, which may be of several words, as
+ * "Authorization: Bearer ..." is: blanks inside are good. */
+int secret_read_line(struct secret *secret, const char *reference,
+                     const char *dir, struct error *err);
+
 void secret_fini(struct secret *secret);
 
 #endif

@@ -1,5 +1,6 @@
 /* core/plugin/agree.c: do the INI file and what a plugin declares agree?
  * SPDX-License-Identifier: Apache-2.0 */
+#include "config/paths.h"
 #include "plugin/agree.h"
 
 #include "config/config.h"
@@ -118,21 +119,6 @@ unknown_option(const struct talk *talk, const struct config_pair *pair)
     }
 }
 
-static char *
-absolute(const char *dir, const char *path)
-{
-    char *out = NULL;
-    if (path[0] == '/') {
-        return strdup(path);
-    }
-    char *folder = realpath(dir, NULL);
-    if (asprintf(&out, "%s/%s", folder != NULL ? folder : dir, path) < 0) {
-        out = NULL;
-    }
-    free(folder);
-    return out;
-}
-
 /* The value as the runner gets it. NULL with *rc RC_NOMEM, or RC_INVALID when
  * the report has been told. */
 static char *
@@ -142,7 +128,7 @@ resolve(const struct talk *talk, const struct manifest_option *option,
     char *out = NULL;
     *rc = RC_NOMEM;
     if (option->type == PEG_OPTION_PATH) {
-        return absolute(talk->config->dir, value);
+        return path_below(talk->config->dir, value);
     }
     if ((option->flags & PEG_OPTION_SECRET) == 0 ||
         (strncmp(value, "file:", 5) != 0 && strncmp(value, "env:", 4) != 0)) {
@@ -150,7 +136,7 @@ resolve(const struct talk *talk, const struct manifest_option *option,
     }
     struct secret secret;
     struct error err;
-    *rc = secret_read(&secret, value, talk->config->dir, &err);
+    *rc = secret_read_line(&secret, value, talk->config->dir, &err);
     if (*rc != RC_OK) {
         report_error(talk->report, talk->config->file, line, "%s: %s",
                      option->name, err.text);

@@ -133,7 +133,8 @@ static const struct {
     {"BC\xc0\xde", "LLVM bitcode: link it, with clang -shared"},
     {"MZ", "made for Windows: build it here"},
     {"\xcf\xfa\xed\xfe", "made for macOS: build it here"},
-    {"#!", "a script: a plugin is what gcc -shared makes"},
+    {"#!", "a script: the plugin exec runs those, with path = more/exec.so and "
+           "the option command"},
 };
 
 static int
@@ -158,7 +159,7 @@ no_elf(const char *bytes, size_t len, const char *name, struct error *err)
     }
     return error_set(err, RC_INVALID,
                      "%s: not a shared object (no ELF header): a plugin is "
-                     "the .so that gcc -shared makes",
+                     "the .so that gcc -shared makes; a script begins with #!",
                      name);
 }
 

@@ -182,7 +182,7 @@ resolve(const struct manifest_option *declared,
     struct error err;
     *rc = RC_NOMEM;
     if (declared->type == PEG_OPTION_PATH) {
-        return path_join(dir, value);
+        return path_below(dir, value);
     }
     if (!is_reference || (declared->flags & PEG_OPTION_SECRET) == 0) {
         if (is_reference) {
@@ -193,7 +193,7 @@ resolve(const struct manifest_option *declared,
         }
         return strdup(value);
     }
-    *rc = secret_read(&secret, value, dir, &err);
+    *rc = secret_read_line(&secret, value, dir, &err);
     if (*rc != RC_OK) {
         *rc = *rc == RC_NOMEM
                   ? RC_NOMEM

@@ -148,7 +148,7 @@ FILES = [
      "not a shared object .no ELF header.: a plugin is the .so that "
      "gcc -shared makes"),
     ("a shell script", lambda m: m.file(b"#!/bin/sh\nexit 0\n"),
-     "not a shared object but a script: a plugin is what gcc -shared makes"),
+     "not a shared object but a script: the plugin exec runs those"),
     ("cut short in the header", lambda m: m.file(b"\x7fELF\x02\x01"),
      "cut short: .*is it still being copied"),
     ("cut short in the middle",

@@ -164,6 +164,27 @@ white_space_inside_is_refused_without_showing_it(void **state)
 }
 
 static void
+option_is_of_one_line(void **state)
+{
+    (void)state;
+    struct secret secret;
+    struct error err;
+    write_file("header", 0600, " Authorization: Bearer a b\n");
+    assert_int_equal(secret_read_line(&secret, "file:header", ".", &err),
+                     RC_OK);
+    assert_string_equal(secret.text, "Authorization: Bearer a b");
+    secret_fini(&secret);
+
+    static const char *const texts[] = {"a\nb\n", "a\tb", "a\x7f", " "};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        write_file("header", 0600, texts[i]);
+        assert_int_equal(secret_read_line(&secret, "file:header", ".", &err),
+                         RC_INVALID);
+    }
+    assert_non_null(strstr(err.text, "blank"));
+}
+
+static void
 length_is_bounded(void **state)
 {
     (void)state;
@@ -204,6 +225,7 @@ main(void)
         FOLDER_TEST(what_is_no_file_is_refused),
         FOLDER_TEST(blank_secrets_are_refused),
         FOLDER_TEST(white_space_inside_is_refused_without_showing_it),
+        FOLDER_TEST(option_is_of_one_line),
         FOLDER_TEST(length_is_bounded),
         FOLDER_TEST(nothing_read_is_nothing_to_cleanse),
     };
