@@ -4,7 +4,7 @@
 build_packages="build-essential cmake pkg-config libcivetweb-dev libssl-dev
 libcjson-dev libinih-dev libsqlite3-dev libcurl4-openssl-dev"
 test_packages="libcmocka-dev python3 openssl nginx-light clang clang-format libclang-rt-14-dev
-strace caddy valgrind"
+strace caddy valgrind libnats-dev nats-server libpq-dev postgresql"
 
 # need PACKAGE...: install the ones that are not there. Prints nothing when
 # there is nothing to do.

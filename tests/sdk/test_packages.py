@@ -37,6 +37,9 @@ INSTALLED = ["bin/pegboard", "bin/pegboard-runner",
              f"{PACKAGE}/PegboardExports.cmake", f"{PACKAGE}/plugin.map",
              f"{PLUGINS}/receipts.so", f"{PLUGINS}/disputes.so",
              f"{PLUGINS}/balance.so"]
+# These are built if their libraries are there.
+INSTALLED += [f"{PLUGINS}/more/{path.name}"
+              for path in (BUILD / "plugins" / "more").glob("*.so")]
 
 
 def run(*command, fails=False, **more):

@@ -14,7 +14,7 @@ lacks() {
     status=1
 }
 for file in "$build"/bin/pegboard "$build"/bin/pegboard-runner \
-    "$build"/plugins/*.so; do
+    $(find "$build/plugins" -name '*.so' -not -path '*/CMakeFiles/*'); do
     segments=$(readelf -lW "$file")
     dynamic=$(readelf -dW "$file")
     symbols=$(readelf --dyn-syms -W "$file")
