@@ -24,11 +24,27 @@
 
 /* ---- Flags ---------------------------------------------------------- */
 
+/* What is wide must be just what was asked for: not the last of two. */
+static int
+check_once(const struct args *args, const char *flag)
+{
+    return args_count(args, flag) > 1
+               ? args_error(args,
+                            "--%s is given twice, and only --type may be: "
+                            "run the command once for each",
+                            flag)
+               : 0;
+}
+
 /* "--plugin $NAME" with NAME unset must not mean every plugin. */
 static int
 read_word(const struct args *args, const char *flag, const char **out)
 {
+    int code = check_once(args, flag);
     *out = args_value(args, flag);
+    if (code != 0) {
+        return code;
+    }
     if (*out != NULL && (*out)[0] == '\0') {
         return args_error(args, "--%s: the value is empty", flag);
     }
@@ -127,8 +143,9 @@ read_time(const struct args *args, const char *flag, int64_t now_ms,
           int64_t *ms, char *out)
 {
     const char *text = args_value(args, flag);
-    if (text == NULL) {
-        return 0;
+    int code = check_once(args, flag);
+    if (code != 0 || text == NULL) {
+        return code;
     }
     if (when_parse(text, WHEN_AGO, now_ms, ms) != RC_OK) {
         return args_error(args,

@@ -76,6 +76,21 @@ each_flag_narrows(void **state)
 }
 
 static void
+one_value_of_each_but_types(void **state)
+{
+    (void)state;
+    static const char *const once[] = {"--state",    "--plugin",  "--object",
+                                       "--customer", "--account", "--since",
+                                       "--until"};
+    for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+        assert_int_equal(RUN(&command, once[i], "2h", once[i], "3h"),
+                         EXIT_USAGE);
+        assert_contains(cli_err, "is given twice");
+        assert_contains(cli_err, once[i]);
+    }
+}
+
+static void
 all_flags_make_one_filter(void **state)
 {
     (void)state;
@@ -214,6 +229,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(nothing_given_is_told_apart),
         FOLDER_TEST(each_flag_narrows),
+        FOLDER_TEST(one_value_of_each_but_types),
         FOLDER_TEST(all_flags_make_one_filter),
         FOLDER_TEST(ids_are_escaped_and_cut_into_parts),
         FOLDER_TEST(ids_come_from_standard_input),
