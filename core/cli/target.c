@@ -84,6 +84,14 @@ fill_from_config(struct target *target, const struct args *args, int need_url,
                              "to the daemon of %s say so: -c %s",
                              found, found);
     }
+    const char *dev = config_dev_path();
+    if (args_value(args, "config") == NULL && found != NULL && dev != NULL &&
+        strcmp(found, dev) != 0 && args_count(args, "quiet") == 0) {
+        fprintf(stderr,
+                "note: this is for the daemon of %s; for the `pegboard dev` "
+                "that runs, too, say -c %s\n",
+                found, dev);
+    }
     struct config *config;
     int code = args_config(args, &config);
     if (code != 0) {

@@ -184,4 +184,7 @@ const char *config_default_path(void);
  * $XDG_RUNTIME_DIR or /tmp. Static storage. */
 const char *config_dev_dir(void);
 
+/** The file of the running `pegboard dev`, or NULL. */
+const char *config_dev_path(void);
+
 #endif

@@ -177,10 +177,18 @@ dev_dir_is_ours(const char *dir)
 }
 
 const char *
-config_default_path(void)
+config_dev_path(void)
 {
     static char dev_file[PATH_MAX + sizeof("/dev.ini")];
+    const char *dev_dir = config_dev_dir();
+    snprintf(dev_file, sizeof(dev_file), "%s/dev.ini", dev_dir);
+    return dev_dir_is_ours(dev_dir) && access(dev_file, F_OK) == 0 ? dev_file
+                                                                   : NULL;
+}
 
+const char *
+config_default_path(void)
+{
     /* Also if it is not there: to take another file instead would surprise. */
     const char *chosen = getenv("PEGBOARD_CONFIG");
     if (chosen != NULL && chosen[0] != '\0') {
@@ -189,10 +197,9 @@ config_default_path(void)
     if (access("pegboard.ini", F_OK) == 0) {
         return "pegboard.ini";
     }
-    const char *dev_dir = config_dev_dir();
-    snprintf(dev_file, sizeof(dev_file), "%s/dev.ini", dev_dir);
-    if (dev_dir_is_ours(dev_dir) && access(dev_file, F_OK) == 0) {
-        return dev_file;
+    const char *dev = config_dev_path();
+    if (dev != NULL) {
+        return dev;
     }
     const char *installed = "/etc/pegboard/pegboard.ini";
     return access(installed, F_OK) == 0 ? installed : NULL;

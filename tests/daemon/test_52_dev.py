@@ -123,6 +123,22 @@ class Dev(TestCase):
         self.assertEqual(dev.wait_end(), OK)
         self.check_cleaned_up()
 
+    def test_trigger_tells_when_it_goes_elsewhere(self):
+        dev = self.start_dev(PLUGINS / "receipts.so").wait_ready()
+        told = self.runtime / "pegboard-dev" / "dev.ini"
+        (self.runtime / "pegboard.ini").write_text(told.read_text())
+        self.trigger()
+        self.assertIn(f"this is for the daemon of pegboard.ini; for the "
+                      f"`pegboard dev` that runs, too, say -c {told}",
+                      self.stderr)
+        self.trigger("-c", told)
+        self.assertNotIn("this is for", self.stderr)
+        (self.runtime / "pegboard.ini").unlink()
+        self.trigger()
+        self.assertNotIn("this is for", self.stderr)
+        dev.process.send_signal(signal.SIGINT)
+        self.assertEqual(dev.wait_end(), OK)
+
     def test_busy_port_is_told(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
