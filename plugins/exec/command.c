@@ -160,10 +160,13 @@ check_interpreter(const char *path, char *why, size_t size)
 {
     char line[256] = "";
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? 0 : read(fd, line, sizeof(line) - 1);
+    if (fd < 0) {
+        return 0; /* one that we may run, and not read */
+    }
+    ssize_t len = read(fd, line, sizeof(line) - 1);
     close(fd);
     if (len < 2 || memcmp(line, "#!", 2) != 0) {
-        return 0; /* no script; or one that we may run, and not read */
+        return 0; /* no script */
     }
     char *name = line + 2 + strspn(line + 2, " \t");
     name[strcspn(name, " \t\n")] = '\0';

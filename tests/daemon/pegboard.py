@@ -46,6 +46,15 @@ DEADLY = "\n".join(f"env.{name}_OPTIONS = handle_segv=0:handle_abort=0:"
 _numbers = itertools.count(1)
 
 
+def is_alive(pid):
+    """Whether that process runs: a zombie does not."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
 def wait_for(condition, what, patience_s=PATIENCE_S):
     """Wait until condition() is true; return what it returned."""
     deadline = time.monotonic() + patience_s

@@ -1,23 +1,14 @@
 """A plugin cannot hurt anything but itself."""
 
 import os
-import pathlib
 import re
 import signal
 
 import pegboard
 from pegboard import (CRASH, DEADLY, DONE, TIMEOUT, Ledger, event, id_of,
-                      section, wait_for)
+                      is_alive, section, wait_for)
 
 BAD = "charge.refunded"  # the type that only the bad plugin gets
-
-
-def is_alive(pid):
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 class Faults(pegboard.TestCase):

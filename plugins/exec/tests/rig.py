@@ -13,7 +13,7 @@ import unittest
 import uuid
 
 import pegboard
-from pegboard import BUILD, wait_for
+from pegboard import BUILD, is_alive, wait_for
 
 RUNNER = BUILD / "bin" / "pegboard-runner"
 PLUGIN = BUILD / "plugins" / "more" / "exec.so"
@@ -36,14 +36,6 @@ for line in sys.stdin.buffer:
 {body}
 """
 READY = "say(ready=True)"
-
-
-def is_alive(pid):
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 class Tried:
